@@ -1,0 +1,8 @@
+import { accounts } from '#commands/accounts/domain.ts';
+import { boards } from '#commands/boards/domain.ts';
+import { dapps } from '#commands/dapps/domain.ts';
+import { photos } from '#commands/photos/domain.ts';
+import type { Domain } from './handling/domain.ts';
+
+/** Every domain that Strata serves: one line each. */
+export const domains: readonly Domain[] = [accounts, boards, dapps, photos];

@@ -1,0 +1,30 @@
+import type { StrataError } from '../errors.ts';
+import type { Accepted, Principal } from './domain.ts';
+
+export type CommandRequest = {
+  readonly type: string;
+  /** As it came: the bus checks it against the command's schema. */
+  readonly data: unknown;
+  readonly caller: Principal;
+  /** 1-255 printable ASCII characters. */
+  readonly idempotencyKey: string | null;
+  /** A revision that the stream must be at; `as` tells which error a mismatch is. */
+  readonly expected: { readonly revision: number; readonly as: 'conflict' | 'precondition' } | null;
+  /** Id of the event that a reactor answers; only reactors set it. */
+  readonly causation?: string;
+};
+
+export type Result = Accepted | StrataError;
+
+/** The command bus: authorise, load, decide, append, acknowledge. */
+export interface Bus {
+  /**
+   * Handles one command. `done` is called once, after the sync of what the answer rests on; it may be called before
+   * `submit` returns when the request is refused for its shape. Commands on one stream are decided in the order of calls.
+   */
+  submit(request: CommandRequest, done: (result: Result) => void): void;
+  /** As `submit`. @throws the refusal. */
+  handle(request: CommandRequest): Promise<Accepted>;
+  /** Resolves when all that was submitted is answered; later submissions are refused with `server.busy`. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,144 @@
+import type { z } from 'zod';
+import type { ErrorTable, StrataError } from '../errors.ts';
+import type { EventDefinition } from '../events/definition.ts';
+import type { EventData, Json, RecordedEvent } from '../events/event.ts';
+import type { Db } from '../history/db.ts';
+import type { ProjectionDefinition } from '../history/projection.ts';
+import type { QueryRoute } from '../history/routes.ts';
+import type { CommandRoute, UploadRoute } from './routes.ts';
+
+export type Role = 'admin' | 'account' | 'system';
+
+/** Who sends a command, as authentication found. */
+export type Principal = {
+  readonly role: Role;
+  /** The account whose key it is; `null` for the admin and the system. */
+  readonly account: string | null;
+  /** As events record it: `admin`, `account:<id>`, `system`, `reactor:<name>`. */
+  readonly actor: string;
+};
+
+/** An event as deciders see and make it: personal fields open. */
+export type DomainEvent = { readonly type: string; readonly data: EventData };
+
+/** What `evolve` sees. `at` never falls within a stream. */
+export type StreamEvent = DomainEvent & { readonly at: number };
+
+/** A state folded from one stream: a decider's own, or what another domain needs to know of it. */
+export type View<State = unknown> = {
+  /** Unique over all domains: `account`, `dapps.account`. */
+  readonly name: string;
+  readonly initial: State;
+  /** Pure; never changes `state` in place. Types that it does not know leave the state as it is. */
+  readonly evolve: (state: State, event: StreamEvent) => State;
+};
+
+export type Reference = { readonly view: View; readonly stream: string };
+
+/** Values that only the server can make, derived from caller and idempotency key where there is one. */
+export type Fresh = {
+  /** 32 hex digits; the same for the same caller, key and name. */
+  id(name: string): string;
+  /** A key to show once and its SHA-256 in hex; always random. */
+  secret(): { readonly secret: string; readonly hash: string };
+};
+
+/** A command as `decide` sees it. */
+export type Command<Data = unknown> = {
+  readonly type: string;
+  readonly data: Data;
+  /** ms since 1970; never below the stream's last. */
+  readonly at: number;
+  readonly caller: Principal;
+  /** What `make` made; `{}` without one. */
+  readonly made: { readonly [name: string]: string };
+};
+
+export type Admission = {
+  /** Who waits for what: `board/<board>/<actor>`. */
+  readonly key: string;
+  readonly seconds: number;
+  readonly refusal: (retryAfterSeconds: number) => StrataError;
+};
+
+/**
+ * What may be asked for, and by whom. `decide` is pure: it returns events (none when nothing would change) or throws an
+ * error of its domain's table.
+ */
+export type CommandDefinition<Data = unknown, State = unknown> = {
+  readonly type: string;
+  /** A strict object: unknown fields are refused. */
+  readonly schema: z.ZodType<Data>;
+  readonly roles: readonly Role[];
+  readonly stream: (data: Data, made: Command['made']) => string;
+  /** The state that `decide` sees, folded from `stream`; `null` loads nothing and appends with `any`. */
+  readonly view: View<State> | null;
+  readonly references?: (data: Data, caller: Principal) => { readonly [name: string]: Reference };
+  /** Made before deciding. Keys named in `secrets` are answered once and `null` ever after; they never reach events. */
+  readonly make?: (fresh: Fresh) => { readonly [name: string]: string };
+  readonly secrets?: readonly string[];
+  /** Taken before deciding, given back when certainly not appended. */
+  readonly admission?: (
+    data: Data,
+    references: { readonly [name: string]: unknown },
+    caller: Principal,
+  ) => Admission | null;
+  readonly decide: (
+    command: Command<Data>,
+    state: State,
+    references: { readonly [name: string]: unknown },
+  ) => readonly DomainEvent[];
+};
+
+/** Keeps the types of one definition together, then forgets them: the bus handles all commands alike. */
+export function defineCommand<Data, State>(definition: CommandDefinition<Data, State>): CommandDefinition {
+  // `decide` only ever meets data that passed `schema` and a state that `view` made.
+  return definition as unknown as CommandDefinition;
+}
+
+export type ReactorCommand = {
+  readonly type: string;
+  readonly data: { readonly [name: string]: Json };
+  /** When it is due, ms since 1970; `null` at once. */
+  readonly dueAt: number | null;
+};
+
+/** What follows from events: at least once in, once in effect. Runs after the sync, with a durable cursor. */
+export type Reactor = {
+  readonly name: string;
+  readonly react: (event: RecordedEvent) => readonly ReactorCommand[];
+};
+
+/** One domain: a line in `src/domains.ts`. */
+export type Domain = {
+  readonly name: string;
+  readonly events: readonly EventDefinition[];
+  readonly commands: readonly CommandDefinition[];
+  readonly errors: ErrorTable;
+  readonly reactors: readonly Reactor[];
+  readonly projections: readonly ProjectionDefinition[];
+  readonly commandRoutes: readonly CommandRoute[];
+  readonly uploadRoutes: readonly UploadRoute[];
+  readonly queryRoutes: readonly QueryRoute[];
+  /** How admissions are found again in the log after a start. */
+  readonly admissions?: {
+    /** How far back they matter, in seconds. */
+    readonly windowSeconds: (db: Db) => number;
+    /** The admission key that the event took, or `null`. */
+    readonly keyOf: (event: RecordedEvent) => string | null;
+  };
+};
+
+/** What an accepted command is answered with; the HTTP answer adds what its route adds. */
+export type Accepted = {
+  /** The last event's position; without events, how far the log had come. */
+  readonly position: string;
+  readonly stream: string;
+  /** The stream's last revision, -1 while it is empty. */
+  readonly revision: number;
+  readonly events: readonly RecordedEvent[];
+  /** True when the answer is an earlier one again. */
+  readonly replayed: boolean;
+  /** What the server made; secrets are `null` in a replayed answer. */
+  readonly made: { readonly [name: string]: string | null };
+};
