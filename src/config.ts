@@ -44,6 +44,9 @@ export const environment = z.object({
     .describe('published dapps are served at {dapp}.THIS'),
 });
 
+/** Variables that the `strata` command reads, and the server does not. */
+const CLIENT_VARIABLES: readonly string[] = ['STRATA_URL', 'STRATA_KEY'];
+
 export type Config = {
   readonly host: string;
   readonly port: number;
@@ -60,7 +63,9 @@ export type Config = {
  */
 export function readConfig(env: { readonly [name: string]: string | undefined }): Config {
   const given = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => name.startsWith('STRATA_') && value !== ''),
+    Object.entries(env).filter(
+      ([name, value]) => name.startsWith('STRATA_') && value !== '' && !CLIENT_VARIABLES.includes(name),
+    ),
   );
   const parsed = environment.strict().safeParse(given);
   const mistakes = (parsed.error?.issues ?? []).flatMap((issue) =>

@@ -30,7 +30,7 @@ export type View<State = unknown> = {
   readonly name: string;
   readonly initial: State;
   /** Pure; never changes `state` in place. Types that it does not know leave the state as it is. */
-  readonly evolve: (state: State, event: StreamEvent) => State;
+  evolve(state: State, event: StreamEvent): State;
 };
 
 export type Reference = { readonly view: View; readonly stream: string };
@@ -70,6 +70,11 @@ export type CommandDefinition<Data = unknown, State = unknown> = {
   /** A strict object: unknown fields are refused. */
   readonly schema: z.ZodType<Data>;
   readonly roles: readonly Role[];
+  /**
+   * Names blobs by their hash, so an account's key sends it only through the upload route, which has seen the bytes: to
+   * know a hash must not give what it names.
+   */
+  readonly uploadOnly?: boolean;
   readonly stream: (data: Data, made: Command['made']) => string;
   /** The state that `decide` sees, folded from `stream`; `null` loads nothing and appends with `any`. */
   readonly view: View<State> | null;

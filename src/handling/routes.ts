@@ -72,5 +72,7 @@ export type UploadRoute = {
     accepted: Accepted,
     inspected: InspectedImage | InspectedArchive,
     params: Params,
+    /** `http://{dapp}.localhost:8080/` for the label before the dapps' domain. */
+    dappUrl: (label: string) => string,
   ) => { readonly [name: string]: Json };
 };

@@ -1,0 +1,101 @@
+import type { Appended, EventLog, NotAppended, Write } from '#log/event-log.ts';
+import { errors } from '../errors.ts';
+
+/** Writes handed to the log at once at most. */
+const BATCH_WRITES_MAX = 4096;
+/** Above this lag of the projections, writes are held back a little, so that reads never fall far behind. */
+const LAG_ALLOWED_MS = 1000;
+const HOLD_BACK_MS_MAX = 200;
+
+type Settled = (result: Appended | NotAppended) => void;
+
+/**
+ * What commands enqueue in one turn of the event loop, handed to the log as one batch; and answers that wait, with it,
+ * for the sync of what they rest on.
+ */
+export class AppendQueue {
+  /** How many batches had a write that failed: a refusal decided before it rests on sand. */
+  failures = 0;
+
+  readonly #log: EventLog;
+  readonly #lagMs: () => number;
+  readonly #forget: (stream: string) => void;
+  #writes: Write[] = [];
+  #settled: Settled[] = [];
+  #after: (() => void)[] = [];
+  #scheduled = false;
+  #unsynced = 0;
+
+  /** `forget` is told of every stream whose write failed, before anything is answered. */
+  constructor(log: EventLog, lagMs: () => number, forget: (stream: string) => void) {
+    this.#log = log;
+    this.#lagMs = lagMs;
+    this.#forget = forget;
+  }
+
+  push(write: Write, settled: Settled): void {
+    this.#writes.push(write);
+    this.#settled.push(settled);
+    if (this.#writes.length >= BATCH_WRITES_MAX) this.#flush();
+    else this.#schedule();
+  }
+
+  /** Calls back once all that is enqueued is synced or has failed: at once when nothing is. */
+  afterSync(callback: () => void): void {
+    if (this.#unsynced === 0 && this.#writes.length === 0) {
+      callback();
+      return;
+    }
+    this.#after.push(callback);
+    this.#schedule();
+  }
+
+  /** Resolves once all that is enqueued is synced or has failed. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.afterSync(resolve));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const lagMs = this.#lagMs();
+    if (lagMs <= LAG_ALLOWED_MS) setImmediate(this.#flush);
+    else setTimeout(this.#flush, Math.min(HOLD_BACK_MS_MAX, lagMs / 20));
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    if (this.#writes.length === 0 && this.#after.length === 0) return;
+    const batch = { writes: this.#writes, settled: this.#settled, after: this.#after };
+    this.#writes = [];
+    this.#settled = [];
+    this.#after = [];
+    this.#unsynced += 1;
+    void this.#append(batch.writes).then((results) => {
+      this.#unsynced -= 1;
+      this.#forgetFailed(batch.writes, results);
+      for (let at = 0; at < results.length; at += 1) batch.settled[at]!(results[at]!);
+      for (const callback of batch.after) callback();
+    });
+  };
+
+  async #append(writes: readonly Write[]): Promise<readonly (Appended | NotAppended)[]> {
+    if (writes.length === 0) {
+      await this.#log.settled();
+      return [];
+    }
+    try {
+      return await this.#log.append(writes);
+    } catch (cause) {
+      const error = errors.error('command.outcome-unknown', 'the log did not say what became of the write', { cause });
+      return writes.map(() => ({ ok: false, error }));
+    }
+  }
+
+  #forgetFailed(writes: readonly Write[], results: readonly (Appended | NotAppended)[]): void {
+    const failed = writes.filter((_, at) => results[at]?.ok !== true);
+    if (failed.length === 0) return;
+    this.failures += 1;
+    for (const { stream } of failed) this.#forget(stream);
+  }
+}

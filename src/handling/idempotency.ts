@@ -1,0 +1,49 @@
+import { hash, randomBytes } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { KeyMark } from '#events/event.ts';
+import { errors } from '../errors.ts';
+import type { Fresh, Principal } from './domain.ts';
+
+const HASH_HEX_DIGITS = 32;
+const KEY = /^[\x20-\x7e]{1,255}$/;
+
+/** @throws request.invalid for a key that is empty, too long or not printable ASCII. */
+export function checkKey(key: string): void {
+  if (!KEY.test(key)) {
+    throw errors.error('request.invalid', 'an Idempotency-Key has 1 to 255 printable ASCII characters');
+  }
+}
+
+/** What the event's envelope remembers of a keyed command: who sent which key, and what it asked for. */
+export function keyMark(caller: Principal, key: string, type: string, data: unknown): KeyMark {
+  return { key: digest(`key\n${caller.actor}\n${key}`), body: digest(`body\n${type}\n${canonicalize(data)}`) };
+}
+
+/** The id that the command's events derive from: the same for the same caller and key, else new. */
+export function commandId(mark: KeyMark | null): string {
+  return mark === null ? newId() : digest(`command\n${mark.key}`);
+}
+
+/** Server-made values: ids follow from caller and key, so that a retry makes the same; secrets never repeat. */
+export function fresh(mark: KeyMark | null): Fresh {
+  return {
+    id: (name) => (mark === null ? newId() : digest(`id\n${mark.key}\n${name}`)),
+    secret: () => {
+      const secret = `strata_${randomBytes(24).toString('base64url')}`;
+      return { secret, hash: hash('sha256', secret, 'hex') };
+    },
+  };
+}
+
+function digest(text: string): string {
+  return hash('sha256', text, 'hex').slice(0, HASH_HEX_DIGITS);
+}
+
+const processPrefix = randomBytes(10).toString('hex');
+let counter = 0;
+
+/** 32 hex digits that no other process and no other call makes: cheaper than asking for randomness every time. */
+function newId(): string {
+  counter += 1;
+  return processPrefix + counter.toString(16).padStart(HASH_HEX_DIGITS - processPrefix.length, '0');
+}

@@ -1,0 +1,126 @@
+import type { EventData, RecordedEvent } from '#events/event.ts';
+import { openFields, type SubjectKeys } from '#events/sealing.ts';
+import type { EventLog } from '#log/event-log.ts';
+import { assert } from '../assert.ts';
+import type { DomainEvent, StreamEvent, View } from './domain.ts';
+
+/** Entries kept: the most recently used half as many again may stand beside them. */
+const STREAMS_KEPT_MAX = 50_000;
+
+/** A stream as of its last enqueued write. */
+export type StreamState = {
+  /** The last enqueued revision, -1 for none. */
+  revision: number;
+  /** What views make of the stream; replaced, never changed in place. */
+  readonly states: Map<View, unknown>;
+};
+
+/** A read under way: what is enqueued meanwhile is folded after it. */
+type Loading = { readonly later: { readonly revision: number; readonly event: StreamEvent }[]; stale: boolean };
+
+/**
+ * The streams that commands are decided on, each as of its last **enqueued** write, so that one hot stream is as fast as
+ * many. Bounded: what is not used any more is dropped and read from the log again.
+ */
+export class StreamStates {
+  readonly #log: EventLog;
+  readonly #keys: SubjectKeys;
+  readonly #settled: () => Promise<void>;
+  readonly #loading = new Map<string, Set<Loading>>();
+  #recent = new Map<string, StreamState>();
+  #older = new Map<string, StreamState>();
+
+  /** `settled` resolves when all that was enqueued before is synced or has failed. */
+  constructor(log: EventLog, keys: SubjectKeys, settled: () => Promise<void>) {
+    this.#log = log;
+    this.#keys = keys;
+    this.#settled = settled;
+  }
+
+  /** The stream's state if it is at hand for this view. */
+  ready(stream: string, view: View): StreamState | null {
+    let state = this.#recent.get(stream);
+    if (state === undefined) {
+      state = this.#older.get(stream);
+      if (state === undefined) return null;
+      this.#keep(stream, state);
+    }
+    return state.states.has(view) ? state : null;
+  }
+
+  /** Folds the stream from the log, waiting for what was enqueued before, then what was enqueued meanwhile. */
+  async load(stream: string, view: View): Promise<void> {
+    let loading: Loading;
+    let folded: unknown;
+    let revision: number;
+    do {
+      loading = { later: [], stale: false };
+      const beside = this.#loading.get(stream) ?? new Set();
+      this.#loading.set(stream, beside.add(loading));
+      folded = view.initial;
+      revision = -1;
+      try {
+        await this.#settled();
+        for await (const event of this.#log.readStream(stream)) {
+          folded = view.evolve(folded, this.#open(event));
+          revision = event.revision;
+        }
+      } finally {
+        beside.delete(loading);
+        if (beside.size === 0) this.#loading.delete(stream);
+      }
+    } while (loading.stale);
+
+    for (const later of loading.later) {
+      if (later.revision <= revision) continue;
+      assert(later.revision === revision + 1, 'no enqueued event of a stream is missed while it is read');
+      folded = view.evolve(folded, later.event);
+      revision = later.revision;
+    }
+    const known = this.#recent.get(stream) ?? this.#older.get(stream);
+    const state = known !== undefined && known.revision === revision ? known : { revision, states: new Map() };
+    state.states.set(view, folded);
+    this.#keep(stream, state);
+  }
+
+  /**
+   * Applies events that were just enqueued, personal fields open, to every view at hand. `first` is the first one's
+   * revision, or `null` where it is not known yet.
+   */
+  evolve(stream: string, first: number | null, decided: readonly DomainEvent[], at: number): void {
+    const events = decided.map(({ type, data }) => ({ type, data, at }));
+    for (const loading of this.#loading.get(stream) ?? []) {
+      if (first === null) loading.stale = true;
+      else loading.later.push(...events.map((event, at) => ({ revision: first + at, event })));
+    }
+    const state = this.#recent.get(stream) ?? this.#older.get(stream);
+    if (state === undefined) return;
+    for (const [view, folded] of state.states) {
+      state.states.set(
+        view,
+        events.reduce((before, event) => view.evolve(before, event), folded),
+      );
+    }
+    state.revision += events.length;
+  }
+
+  /** Forgets a stream whose enqueued writes failed. */
+  drop(stream: string): void {
+    for (const loading of this.#loading.get(stream) ?? []) loading.stale = true;
+    this.#recent.delete(stream);
+    this.#older.delete(stream);
+  }
+
+  #keep(stream: string, state: StreamState): void {
+    this.#recent.set(stream, state);
+    if (this.#recent.size <= STREAMS_KEPT_MAX) return;
+    this.#older = this.#recent;
+    this.#recent = new Map();
+  }
+
+  #open(event: RecordedEvent): StreamEvent {
+    // An object is opened into an object.
+    const data = openFields(event.data, (subject) => this.#keys.get(subject)) as EventData;
+    return { type: event.type, data, at: event.at };
+  }
+}
