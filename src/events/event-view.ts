@@ -1,163 +1,210 @@
-import { assert } from '../assert.ts';
 import { errors } from '../errors.ts';
 import type { EventDefinition } from './definition.ts';
 import type { EventData, KeyMark, RecordedEvent } from './event.ts';
 import {
-  AT,
-  CAUSATION,
-  FLAGS,
+  AT_ACTOR_LENGTH,
+  AT_AT,
+  AT_FLAGS,
+  AT_FORMAT,
+  AT_ID,
+  AT_NAMES,
+  AT_RECORDED_AT,
+  AT_REVISION,
+  AT_STREAM_LENGTH,
+  AT_TYPE_LENGTH,
+  AT_VERSION,
   FORMAT,
-  ID,
-  KEY_MARK,
-  NAMES,
-  PACKED,
-  RECORDED_AT,
-  REVISION,
-  SCHEMA_VERSION,
+  HAS_CAUSATION,
+  HAS_KEY_MARK,
+  HASH_BYTES,
+  IS_PACKED,
+  KNOWN_FLAGS,
+  readNumber,
 } from './event-layout.ts';
+import { NameCache } from './name-cache.ts';
 
-const INTERNED_MAX = 4096;
+/** The strings that views of one codec share. */
+export class ViewNames {
+  readonly types = new NameCache(256);
+  readonly streams = new NameCache(2048);
+  readonly actors = new NameCache(1024);
+}
+
+const SCRATCH_BYTES_MAX = 64;
+const NOTHING = Buffer.alloc(0);
 
 /**
- * An event read in place: nothing is decoded before it is asked for, and names are made once, because folding a long
- * log looks at little of each event. `attach` moves it; `toRecorded` gives what may be kept.
+ * A recorded event read straight from its bytes: a flyweight, moved from event to event, that decodes only what is asked
+ * for, so that a fold over millions of events makes no object for most of them. What it answers is valid until it is
+ * moved; `toRecorded` gives an object to keep. Its fields are getters: spreading it copies nothing.
  */
 export class EventView implements RecordedEvent {
   readonly #definitions: ReadonlyMap<string, EventDefinition>;
-  readonly #types = new Interned();
-  readonly #streams = new Interned();
-  readonly #actors = new Interned();
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #names: ViewNames;
+  #bytes: Buffer = NOTHING;
   #start = 0;
   #end = 0;
-  #streamAt = 0;
-  #actorAt = 0;
-  #afterNames = 0;
-  readonly partition = 0;
-  offset = 0;
+  #offset = 0;
+  #partition = 0;
+  #type: string | null = null;
+  #stream: string | null = null;
+  #data: EventData | null = null;
+  /** Packed data by its length: handed to `unpack`, and written over by the next event. */
+  readonly #scratch: Uint8Array[] = Array.from(
+    { length: SCRATCH_BYTES_MAX + 1 },
+    (_, length) => new Uint8Array(length),
+  );
 
-  constructor(definitions: ReadonlyMap<string, EventDefinition>) {
+  constructor(definitions: ReadonlyMap<string, EventDefinition>, names: ViewNames) {
     this.#definitions = definitions;
+    this.#names = names;
   }
 
-  /** Moves to the event in `bytes` from `start` to `end`. @throws log.unknown-format */
-  attach(bytes: Buffer, start: number, end: number, offset: number): this {
-    if (bytes[start] !== FORMAT) throw unknownFormat(bytes[start], offset);
+  /**
+   * Moves the view to the event whose bytes are [start, end).
+   * @throws log.unknown-format when another version of Strata wrote it.
+   */
+  move(bytes: Buffer, start: number, end: number, partition: number, offset: number): this {
+    if (bytes[start + AT_FORMAT] !== FORMAT || (bytes[start + AT_FLAGS]! & ~KNOWN_FLAGS) !== 0) {
+      throw errors.error(
+        'log.unknown-format',
+        `the event at ${offset} has format ${bytes[start + AT_FORMAT]} and flags ${bytes[start + AT_FLAGS]}`,
+      );
+    }
     this.#bytes = bytes;
     this.#start = start;
     this.#end = end;
-    this.offset = offset;
-    this.#streamAt = start + NAMES + 1 + bytes[start + NAMES]!;
-    this.#actorAt = this.#streamAt + 1 + bytes[this.#streamAt]!;
-    this.#afterNames = this.#actorAt + 1 + bytes[this.#actorAt]!;
+    this.#partition = partition;
+    this.#offset = offset;
+    this.#type = null;
+    this.#stream = null;
+    this.#data = null;
     return this;
   }
 
-  get type(): string {
-    return this.#types.read(this.#bytes, this.#start + NAMES);
-  }
-
-  get stream(): string {
-    return this.#streams.read(this.#bytes, this.#streamAt);
-  }
-
-  get actor(): string {
-    return this.#actors.read(this.#bytes, this.#actorAt);
-  }
-
-  get id(): string {
-    return this.#hex(this.#start + ID);
-  }
-
-  get version(): number {
-    return this.#bytes.readUInt16BE(this.#start + SCHEMA_VERSION);
-  }
-
-  get revision(): number {
-    return this.#bytes.readUIntBE(this.#start + REVISION, 6);
-  }
-
-  get at(): number {
-    return this.#bytes.readUIntBE(this.#start + AT, 6);
-  }
-
-  get recordedAt(): number {
-    return this.#bytes.readUIntBE(this.#start + RECORDED_AT, 6);
-  }
-
-  get causation(): string | null {
-    return this.#has(CAUSATION) ? this.#hex(this.#afterNames) : null;
-  }
-
-  get keyMark(): KeyMark | null {
-    if (!this.#has(KEY_MARK)) return null;
-    const at = this.#afterNames + (this.#has(CAUSATION) ? 16 : 0);
-    return { key: this.#hex(at), body: this.#hex(at + 16) };
-  }
-
-  get data(): EventData {
-    const start = this.#afterNames + (this.#has(CAUSATION) ? 16 : 0) + (this.#has(KEY_MARK) ? 32 : 0);
-    if (!this.#has(PACKED)) return JSON.parse(this.#bytes.toString('utf8', start, this.#end)) as EventData;
-    const packing = this.#definitions.get(this.type)?.packing;
-    assert(packing !== null && packing !== undefined, `packed events of type ${this.type} have a packing`);
-    return packing.unpack(this.#bytes.subarray(start, this.#end), this.stream);
-  }
-
-  /** The event's canonical bytes, on memory that is used again. */
+  /** The event's canonical bytes, on the memory that the view was moved to. */
   get bytes(): Buffer {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
+  get id(): string {
+    return this.#hash(this.#start + AT_ID);
+  }
+
+  get type(): string {
+    this.#type ??= this.#names.types.get(this.#bytes, this.#start + AT_NAMES, this.#typeLength);
+    return this.#type;
+  }
+
+  get version(): number {
+    const at = this.#start + AT_VERSION;
+    return this.#bytes[at]! | (this.#bytes[at + 1]! << 8);
+  }
+
+  get stream(): string {
+    this.#stream ??= this.#names.streams.get(
+      this.#bytes,
+      this.#start + AT_NAMES + this.#typeLength,
+      this.#bytes[this.#start + AT_STREAM_LENGTH]!,
+    );
+    return this.#stream;
+  }
+
+  get revision(): number {
+    return readNumber(this.#bytes, this.#start + AT_REVISION);
+  }
+
+  get partition(): number {
+    return this.#partition;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get at(): number {
+    return readNumber(this.#bytes, this.#start + AT_AT);
+  }
+
+  get recordedAt(): number {
+    return readNumber(this.#bytes, this.#start + AT_RECORDED_AT);
+  }
+
+  get actor(): string {
+    const at = this.#start + AT_NAMES + this.#typeLength + this.#bytes[this.#start + AT_STREAM_LENGTH]!;
+    return this.#names.actors.get(this.#bytes, at, this.#bytes[this.#start + AT_ACTOR_LENGTH]!);
+  }
+
+  get causation(): string | null {
+    return (this.#flags & HAS_CAUSATION) === 0 ? null : this.#hash(this.#afterNames);
+  }
+
+  get keyMark(): KeyMark | null {
+    if ((this.#flags & HAS_KEY_MARK) === 0) return null;
+    const at = this.#afterNames + ((this.#flags & HAS_CAUSATION) === 0 ? 0 : HASH_BYTES);
+    return { key: this.#hash(at), body: this.#hash(at + HASH_BYTES) };
+  }
+
+  /** @throws log.unknown-format for packed data of a type or version that no definition knows. */
+  get data(): EventData {
+    this.#data ??= this.#decodeData();
+    return this.#data;
+  }
+
+  /** The event as an object to keep. */
   toRecorded(): RecordedEvent {
-    const { id, type, version, at, actor, causation, keyMark, data, stream, revision, partition, offset, recordedAt } =
-      this;
-    return { id, type, version, at, actor, causation, keyMark, data, stream, revision, partition, offset, recordedAt };
+    return {
+      id: this.id,
+      type: this.type,
+      version: this.version,
+      at: this.at,
+      actor: this.actor,
+      causation: this.causation,
+      keyMark: this.keyMark,
+      data: this.data,
+      stream: this.stream,
+      revision: this.revision,
+      partition: this.partition,
+      offset: this.offset,
+      recordedAt: this.recordedAt,
+    };
   }
 
-  #has(flag: number): boolean {
-    return (this.#bytes[this.#start + FLAGS]! & flag) !== 0;
+  get #flags(): number {
+    return this.#bytes[this.#start + AT_FLAGS]!;
   }
 
-  #hex(at: number): string {
-    return this.#bytes.toString('hex', at, at + 16);
+  get #typeLength(): number {
+    return this.#bytes[this.#start + AT_TYPE_LENGTH]!;
   }
-}
 
-/** Short strings found again by their bytes: the last one first, then by a hash. */
-class Interned {
-  readonly #known = new Map<number, { readonly bytes: Buffer; readonly text: string }>();
-  #last: { readonly bytes: Buffer; readonly text: string } = { bytes: Buffer.alloc(0), text: '' };
+  get #afterNames(): number {
+    const bytes = this.#bytes;
+    const start = this.#start;
+    return start + AT_NAMES + this.#typeLength + bytes[start + AT_STREAM_LENGTH]! + bytes[start + AT_ACTOR_LENGTH]!;
+  }
 
-  /** Reads the string whose length stands in the byte at `at`. */
-  read(source: Buffer, at: number): string {
-    const length = source[at]!;
-    if (same(this.#last.bytes, source, at + 1, length)) return this.#last.text;
-    let hash = length;
-    for (let index = at + 1; index <= at + length; index += 1) hash = (Math.imul(hash, 31) + source[index]!) | 0;
-    let found = this.#known.get(hash);
-    if (found === undefined || !same(found.bytes, source, at + 1, length)) {
-      const bytes = Buffer.from(source.subarray(at + 1, at + 1 + length));
-      found = { bytes, text: bytes.toString('utf8') };
-      if (this.#known.size >= INTERNED_MAX) this.#known.clear();
-      this.#known.set(hash, found);
+  #hash(at: number): string {
+    return this.#bytes.toString('hex', at, at + HASH_BYTES);
+  }
+
+  #decodeData(): EventData {
+    const flags = this.#flags;
+    let at = this.#afterNames;
+    if ((flags & HAS_CAUSATION) !== 0) at += HASH_BYTES;
+    if ((flags & HAS_KEY_MARK) !== 0) at += 2 * HASH_BYTES;
+    // Bytes that the encoder wrote, and that a CRC covers, are an object.
+    if ((flags & IS_PACKED) === 0) return JSON.parse(this.#bytes.toString('utf8', at, this.#end)) as EventData;
+
+    const definition = this.#definitions.get(this.type);
+    if (definition === undefined || definition.packing === null || definition.version !== this.version) {
+      const name = `${this.type} version ${this.version}`;
+      throw errors.error('log.unknown-format', `no definition unpacks ${name}, which stands at ${this.#offset}`);
     }
-    this.#last = found;
-    return found.text;
+    const length = this.#end - at;
+    if (length > SCRATCH_BYTES_MAX) return definition.packing.unpack(this.#bytes.subarray(at, this.#end), this.stream);
+    const scratch = this.#scratch[length]!;
+    for (let index = 0; index < length; index += 1) scratch[index] = this.#bytes[at + index]!;
+    return definition.packing.unpack(scratch, this.stream);
   }
-}
-
-function same(known: Buffer, source: Buffer, at: number, length: number): boolean {
-  if (known.length !== length) return false;
-  for (let index = 0; index < length; index += 1) if (known[index] !== source[at + index]) return false;
-  return true;
-}
-
-/** An event to keep: a view is valid only until it moves on. */
-export function retained(event: RecordedEvent): RecordedEvent {
-  return event instanceof EventView ? event.toRecorded() : event;
-}
-
-function unknownFormat(format: number | undefined, offset: number) {
-  const detail = `the event at position ${offset} has format ${format}; this version knows ${FORMAT}`;
-  return errors.error('log.unknown-format', detail);
 }

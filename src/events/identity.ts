@@ -3,11 +3,16 @@ import { hash } from 'node:crypto';
 const ID_HEX_DIGITS = 32;
 
 /**
- * The id of a command's `index`-th event: the first 16 bytes of SHA-256 over command id, index and stream, in hex. So a
- * command that is sent again makes the same ids.
+ * The id of a command's `index`-th event: the first 16 bytes of a SHA-256, as 32 lower-case hex digits. The same command
+ * makes the same ids again, so a write that is sent twice can be told.
  *
- * @param commandId 32 hex digits, which is why no separator is ambiguous: the stream comes last.
+ * Hashed is `<bytes of the stream's name>:<stream><bytes of the command id>:<command id><index>`, as netstrings have it, so
+ * that no two triples are one text.
  */
 export function eventId(stream: string, commandId: string, index: number): string {
-  return hash('sha256', `${commandId}\n${index}\n${stream}`, 'hex').slice(0, ID_HEX_DIGITS);
+  return hash('sha256', `${prefixed(stream)}${prefixed(commandId)}${index}`, 'hex').slice(0, ID_HEX_DIGITS);
+}
+
+function prefixed(text: string): string {
+  return `${Buffer.byteLength(text)}:${text}`;
 }

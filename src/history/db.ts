@@ -42,6 +42,8 @@ export interface RasterView {
   placement(board: string, x: number, y: number): Placement | null;
   /** The offset of the last change of the board at or before the db's position, 0 where there was none. */
   lastChange(board: string): number;
+  /** How many changes the board had at or before the db's position. */
+  changes(board: string): number;
 }
 
 /** The state of all projections at a position: an immutable value (Datomic's word). */

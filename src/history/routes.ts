@@ -20,11 +20,14 @@ export type QueryContext = {
   readonly dappUrl: (dapp: string) => string;
 };
 
+/** The only object that is not answered as JSON. */
+export type BlobBody = { readonly blob: string };
+
 /** What a query answers. `offset` is the last that changed it: the ETag's base. */
 export type Reading = {
   readonly offset: number;
-  /** An object is answered as JSON; bytes as they are, under `mediaType`. */
-  readonly body: object | Uint8Array | string;
+  /** An object is answered as JSON; bytes, or the stored blob of this SHA-256, as they are, under `mediaType`. */
+  readonly body: object | Uint8Array | string | BlobBody;
   /** `application/json` unless told. */
   readonly mediaType?: string;
   /** May be shared by caches: boards and published files. Else `private, no-cache`. */

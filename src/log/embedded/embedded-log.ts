@@ -254,17 +254,12 @@ export class EmbeddedLog implements EventLog {
     for (let done = after; done < end; done += READ_EVENTS) yield* this.#read(done, Math.min(done + READ_EVENTS, end));
   }
 
-  async *subscribe(after: Position): AsyncIterable<Batch> {
-    let done = this.#offsetOf(after);
-    while (!this.#tail.isClosed) {
-      if (done >= this.#synced) {
-        await this.#tail.next();
-        continue;
-      }
-      const batch = this.#tail.after(done) ?? this.#batch(done);
-      done = batch.to;
-      yield batch;
-    }
+  subscribe(after: Position): AsyncIterable<Batch> {
+    const from = this.#offsetOf(after);
+    return this.#tail.follow(from, {
+      synced: () => this.#synced,
+      read: (offset) => this.#batch(offset),
+    });
   }
 
   async positionAt(time: Date): Promise<Position> {

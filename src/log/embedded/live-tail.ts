@@ -4,16 +4,19 @@ import type { Batch } from '../event-log.ts';
 /** Events kept for subscribers that are nearly up to date; others read the files. */
 const KEPT_EVENTS_MAX = 32_768;
 
+/** What a subscriber reads when it is far behind. */
+export type FollowedLog = {
+  readonly synced: () => number;
+  /** A batch from the files, of events after the offset. */
+  readonly read: (after: number) => Batch;
+};
+
 /** The last synced batches, and who waits for the next one. */
 export class LiveTail {
   #batches: Batch[] = [];
   #kept = 0;
   #waiting: (() => void)[] = [];
   #closed = false;
-
-  get isClosed(): boolean {
-    return this.#closed;
-  }
 
   push(events: readonly RecordedEvent[]): void {
     const after = events[0]!.offset - 1;
@@ -38,14 +41,35 @@ export class LiveTail {
     return { ...batch, after: offset, events: batch.events.slice(offset - batch.after) };
   }
 
-  /** Resolves with the next batch, or the close. */
-  next(): Promise<void> {
-    return this.#closed ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Lets those who wait look again. */
-  wake(): void {
-    this.#wake();
+  /**
+   * Batches after the offset for one subscriber: from the files while it is behind, then as they come. Ends at the close,
+   * and at once when the subscriber returns, also while it waits.
+   */
+  follow(after: number, log: FollowedLog): AsyncIterable<Batch> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        let done = after;
+        let ended = false;
+        return {
+          next: async () => {
+            while (!ended && !this.#closed) {
+              if (done < log.synced()) {
+                const batch = this.after(done) ?? log.read(done);
+                done = batch.to;
+                return { done: false, value: batch };
+              }
+              await new Promise<void>((resolve) => this.#waiting.push(resolve));
+            }
+            return { done: true, value: undefined };
+          },
+          return: async () => {
+            ended = true;
+            this.#wake();
+            return { done: true, value: undefined };
+          },
+        };
+      },
+    };
   }
 
   close(): void {

@@ -1,0 +1,34 @@
+import type { z } from 'zod';
+import type { EventOf } from '#commands/view.ts';
+import { type Command, type CommandDefinition, defineCommand } from '#handling/domain.ts';
+import { photoErrors } from './errors.ts';
+import type { PhotoEvents } from './events.ts';
+import { photoStream } from './photo-id.ts';
+import { type Photo, photoView } from './state.ts';
+
+export type PhotoEvent = EventOf<PhotoEvents>;
+
+type PhotoCommand<Data> = {
+  readonly type: string;
+  readonly schema: z.ZodType<Data>;
+  readonly decide: (command: Command<Data>, photo: Photo) => readonly PhotoEvent[];
+};
+
+/** A command on a photo that is there; to an account's key, others' photos are not. */
+export function photoCommand<Data extends { readonly photo: string }>(
+  definition: PhotoCommand<Data>,
+): CommandDefinition {
+  return defineCommand<Data, Photo | null>({
+    ...definition,
+    roles: ['admin', 'account'],
+    stream: ({ photo }) => photoStream(photo),
+    view: photoView,
+    decide: (command, photo) => {
+      const { data, caller } = command;
+      if (photo === null || (caller.role === 'account' && caller.account !== photo.library)) {
+        throw photoErrors.error('photo.unknown', `there is no photo "${data.photo}"`);
+      }
+      return definition.decide(command, photo);
+    },
+  });
+}

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { boardErrors } from '#commands/boards/errors.ts';
+import type { Db } from '#history/db.ts';
+import type { QueryRoute, Reading } from '#history/routes.ts';
+import { timeText } from '#projections/folds.ts';
+import { defineQuery, listOf, listQuery, listReading, noQuery, pageOf, parsed } from '#projections/queries.ts';
+import { bitsFor, packBitmap } from './bitmap.ts';
+import { encodePng } from './png.ts';
+import { PIXELS } from './projection.ts';
+import { SETTINGS, type Settings, settingsOf } from './settings.ts';
+
+/** How long shared caches may keep a whole board: pictures are asked for far more often than they must be new. */
+const PICTURE_MAX_AGE_SECONDS = 3;
+
+const board = z.object({
+  board: z.string(),
+  width: z.int(),
+  height: z.int(),
+  palette: z.array(z.string()),
+  cooldownSeconds: z.int(),
+  placements: z.int(),
+});
+
+const pixel = z.object({
+  x: z.int(),
+  y: z.int(),
+  color: z.int(),
+  position: z.string().nullable(),
+  placedAt: z.string().nullable(),
+  actor: z.string().nullable(),
+});
+
+/** Boards are there for everyone. */
+export const boardQueries: readonly QueryRoute[] = [
+  defineQuery({
+    path: '/v1/boards',
+    summary: 'All boards, by name',
+    public: true,
+    query: listQuery,
+    answers: listOf(board),
+    read: ({ db, query }) => {
+      const page = db.collection(SETTINGS).scan({ prefix: '', ...pageOf(query) });
+      return { ...listReading(db, page, (version) => described(db, parsed<Settings>(version))), public: true };
+    },
+  }),
+  defineQuery({
+    path: '/v1/boards/{board}',
+    summary: "A board's settings, and how many pixels were placed",
+    public: true,
+    query: noQuery,
+    answers: board,
+    read: ({ db, params }) => {
+      const { settings } = settingsOf(db, params.board!);
+      return { ...boardReading(db, settings.board), body: described(db, settings) };
+    },
+  }),
+  defineQuery({
+    path: '/v1/boards/{board}/bitmap',
+    summary: 'All pixels: 4 bits each for up to 16 colours, 8 above, row by row, the first in the high bits',
+    public: true,
+    query: noQuery,
+    answers: 'application/octet-stream',
+    read: async ({ db, params }) => {
+      const { settings } = settingsOf(db, params.board!);
+      // Taken before the pixels: what is placed meanwhile makes the answer newer than it says, never older.
+      const reading = boardReading(db, settings.board);
+      const body = await packBitmap(await pixelsOf(db, settings), bitsFor(settings.palette.length));
+      return { ...reading, body, mediaType: 'application/octet-stream', maxAgeSeconds: PICTURE_MAX_AGE_SECONDS };
+    },
+  }),
+  defineQuery({
+    path: '/v1/boards/{board}.png',
+    summary: 'A picture of the board',
+    public: true,
+    query: noQuery,
+    answers: 'image/png',
+    read: async ({ db, params }) => {
+      const { settings } = settingsOf(db, params.board!);
+      const reading = boardReading(db, settings.board);
+      const body = await encodePng(await pixelsOf(db, settings), settings.width, settings.palette);
+      return { ...reading, body, mediaType: 'image/png', maxAgeSeconds: PICTURE_MAX_AGE_SECONDS };
+    },
+  }),
+  defineQuery({
+    path: '/v1/boards/{board}/pixels/{x}/{y}',
+    summary: 'A pixel: its colour, who set it and when',
+    public: true,
+    integers: ['x', 'y'],
+    query: noQuery,
+    answers: pixel,
+    read: ({ db, params, event, position }) => {
+      const { settings, offset } = settingsOf(db, params.board!);
+      const [x, y] = [Number(params.x), Number(params.y)];
+      if (!isOn(settings, x, y)) {
+        throw boardErrors.error('board.outside', `${x},${y} is outside of ${settings.width} x ${settings.height}`);
+      }
+      const lastChange = (at: Db) => at.raster(PIXELS).placement(settings.board, x, y)?.offset ?? offset;
+      const placement = db.raster(PIXELS).placement(settings.board, x, y);
+      if (placement === null) {
+        const body = { x, y, color: 0, position: null, placedAt: null, actor: null };
+        return { offset, body, public: true, lastChange };
+      }
+      const { at, actor } = event(placement.offset);
+      const body = {
+        x,
+        y,
+        color: placement.color,
+        position: position(placement.offset),
+        placedAt: timeText(at),
+        actor,
+      };
+      return { offset: placement.offset, body, public: true, lastChange };
+    },
+  }),
+];
+
+function isOn({ width, height }: Settings, x: number, y: number): boolean {
+  return Number.isInteger(x) && Number.isInteger(y) && x >= 0 && y >= 0 && x < width && y < height;
+}
+
+function described(db: Db, settings: Settings) {
+  return { ...settings, placements: db.raster(PIXELS).changes(settings.board) };
+}
+
+function pixelsOf(db: Db, { board, width, height }: Settings): Promise<Uint8Array> {
+  return db.raster(PIXELS).pixels(board, width, height);
+}
+
+/** What the readings of a whole board have in common. */
+function boardReading(db: Db, board: string): Omit<Reading, 'body'> {
+  const lastChange = (at: Db) =>
+    Math.max(at.collection(SETTINGS).lastChange(board), at.raster(PIXELS).lastChange(board));
+  return { offset: lastChange(db), public: true, lastChange };
+}

@@ -1,0 +1,33 @@
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Where a command writes, and what it knows about its surroundings: handed in, so that tests can read along. */
+export type Terminal = {
+  readonly env: { readonly [name: string]: string | undefined };
+  /** True when a person reads standard output. */
+  readonly outIsTty: boolean;
+  /** True when a person reads standard error, where progress goes. */
+  readonly errIsTty: boolean;
+  readonly colours: boolean;
+  out(text: string | Uint8Array): void;
+  err(text: string): void;
+};
+
+/** Colours `text` when the terminal shows colours. */
+export function paint(terminal: Terminal, style: Style, text: string): string {
+  return terminal.colours ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** The terminal of this process. `NO_COLOR` with any value turns colours off (no-color.org). */
+export function processTerminal(): Terminal {
+  const { stdout, stderr, env } = process;
+  return {
+    env,
+    outIsTty: stdout.isTTY === true,
+    errIsTty: stderr.isTTY === true,
+    colours: stdout.isTTY === true && (env.NO_COLOR ?? '') === '',
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+  };
+}

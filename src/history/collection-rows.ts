@@ -1,0 +1,90 @@
+import { assert } from '../assert.ts';
+import type { CollectionTrees } from './collection-trees.ts';
+import type { CollectionDefinition, Document, IndexDefinition } from './projection.ts';
+import { keyOffset, OFFSET_BYTES, offsetKey, sortPart, type TreeKey, valuePart } from './tree-key.ts';
+
+const REMOVED = -1;
+
+/**
+ * The indexes of a collection, as the fold writes them. A row is index, value, sort and key. It stands in `rows` while it
+ * holds, with the offset since when, and then moves to `pastRows`; a change that leaves value and sort alone writes nothing.
+ */
+export class CollectionRows {
+  readonly #indexes: readonly IndexDefinition[];
+  readonly #trees: CollectionTrees;
+  /** Row -> the offset since which it holds, or REMOVED: what the next commit writes. */
+  readonly #changed = new Map<TreeKey, number>();
+  readonly #past = new Map<TreeKey, number>();
+
+  constructor(definition: CollectionDefinition, trees: CollectionTrees) {
+    this.#indexes = Object.keys(definition.indexes)
+      .sort()
+      .map((name) => definition.indexes[name]!);
+    this.#trees = trees;
+  }
+
+  /** The rows that a document stands in. */
+  of(key: TreeKey, document: Document | null): readonly TreeKey[] {
+    if (document === null || this.#indexes.length === 0) return [];
+    const rows: TreeKey[] = [];
+    for (let at = 0; at < this.#indexes.length; at++) {
+      const index = this.#indexes[at]!;
+      const value = index.value(document);
+      if (value === null) continue;
+      const tail = sortPart(index.sort(document)) + key;
+      for (const single of typeof value === 'string' ? [value] : value) {
+        const row = String.fromCharCode(at) + valuePart(single) + tail;
+        if (!rows.includes(row)) rows.push(row);
+      }
+    }
+    return rows;
+  }
+
+  /** At `offset` the document left the rows `before` and stands in `after`. */
+  change(before: readonly TreeKey[], after: readonly TreeKey[], offset: number): void {
+    for (const row of before) if (!after.includes(row)) this.#close(row, offset);
+    for (const row of after) if (!before.includes(row)) this.#changed.set(row, offset);
+  }
+
+  /** Within a write transaction. In key order, because a page is then copied once. */
+  commit(): void {
+    const { rows, pastRows } = this.#trees;
+    const since = Buffer.allocUnsafe(OFFSET_BYTES);
+    for (const row of [...this.#changed.keys()].sort()) {
+      const from = this.#changed.get(row)!;
+      if (from === REMOVED) rows.remove(row);
+      else rows.put(row, writeOffset(since, from));
+    }
+    for (const row of [...this.#past.keys()].sort()) pastRows.put(row, writeOffset(since, this.#past.get(row)!));
+    this.#changed.clear();
+    this.#past.clear();
+  }
+
+  #close(row: TreeKey, offset: number): void {
+    let from = this.#changed.get(row);
+    if (from === undefined) {
+      const since = this.#trees.rows.get(row);
+      assert(since !== undefined, 'a document stands in the rows that it was put in');
+      from = since.readUIntBE(0, OFFSET_BYTES);
+    }
+    assert(from !== REMOVED, 'a row is closed once');
+    this.#changed.set(row, REMOVED);
+    // A row that came and went within one event never held at any position.
+    if (from < offset) this.#past.set(pastRowKey(row, from), offset);
+  }
+}
+
+function writeOffset(bytes: Buffer, offset: number): Buffer {
+  bytes.writeUIntBE(offset, 0, OFFSET_BYTES);
+  return bytes;
+}
+
+/** NUL stands between, so that past rows sort as their rows do: keys hold none. */
+function pastRowKey(row: TreeKey, from: number): TreeKey {
+  return `${row}\0${offsetKey(from)}`;
+}
+
+/** The row of a past row's key, and the offset since which it held. */
+export function readPastRowKey(key: TreeKey): { readonly row: TreeKey; readonly from: number } {
+  return { row: key.slice(0, -OFFSET_BYTES - 1), from: keyOffset(key) };
+}

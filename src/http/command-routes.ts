@@ -1,0 +1,89 @@
+import type { Json } from '#events/event.ts';
+import type { Bus, CommandRequest } from '#handling/bus.ts';
+import type { CommandRoute } from '#handling/routes.ts';
+import { errors, StrataError } from '../errors.ts';
+import type { Callers } from './callers.ts';
+import { commandAnswer, type Fields } from './command-answer.ts';
+import type { EventJson } from './event-json.ts';
+import { type Exchange, JSON_TYPE } from './exchange.ts';
+import { receiveJson } from './json-body.ts';
+import { readParams, readQuery } from './route-pattern.ts';
+import type { Handler } from './router.ts';
+import type { HttpRequest } from './uws.ts';
+
+export type CommandParts = { readonly bus: Bus; readonly callers: Callers; readonly eventJson: EventJson };
+
+const INTEGER = /^-?(?:0|[1-9][0-9]{0,15})$/;
+const REVISION_TAG = /^"r(0|[1-9][0-9]{0,15})"$/;
+
+/** The handler of one declared route. No promise is made for a request: this is the path that a pixel takes. */
+export function commandHandler(route: CommandRoute, parts: CommandParts): Handler {
+  const { bus, callers, eventJson } = parts;
+  const integers = new Set(route.integers);
+  const takesBody = route.bodyless !== true;
+
+  return (exchange, req, pattern) => {
+    const caller = callers.required(req.getHeader('authorization'));
+    const idempotencyKey = req.getHeader('idempotency-key') || null;
+    const expected = expectedRevision(req);
+    const query = route.data === undefined ? null : readQuery(req.getQuery());
+    const params: { [name: string]: Json } = readParams(pattern, req);
+    for (const name of integers) params[name] = integerParam(params[name] as string);
+
+    receiveJson(exchange, req, (body) => {
+      const fields = joinFields(params, body, takesBody);
+      const data = route.data === undefined ? fields : route.data(fields, caller, query ?? {});
+      bus.submit({ type: route.command, data, caller, idempotencyKey, expected }, (result) => {
+        if (exchange.over) return;
+        if (result instanceof StrataError) return exchange.refuse(result);
+        try {
+          const added = route.answer?.(result, data) ?? null;
+          const status = route.creates === true && result.events.length > 0 ? 201 : 200;
+          const headers = result.replayed
+            ? ['Strata-Position', result.position, 'Idempotency-Replayed', 'true']
+            : ['Strata-Position', result.position];
+          exchange.send(status, JSON_TYPE, commandAnswer(result, added, eventJson), headers);
+        } catch (error) {
+          exchange.refuse(error);
+        }
+      });
+    });
+  };
+}
+
+/** `If-Match: "r4"` names the revision that the stream must be at. @throws request.invalid */
+export function expectedRevision(req: HttpRequest): CommandRequest['expected'] {
+  const tag = req.getHeader('if-match');
+  if (tag === '') return null;
+  const match = REVISION_TAG.exec(tag);
+  if (match === null) throw errors.error('request.invalid', 'If-Match takes a revision, as in "r4" with its quotes');
+  return { revision: Number(match[1]), as: 'precondition' };
+}
+
+/** Left as text where it is no integer: then the command's schema refuses it. */
+function integerParam(text: string): Json {
+  return INTEGER.test(text) ? Number(text) : text;
+}
+
+/** The path's parameters and the body's fields together. @throws request.invalid */
+function joinFields(params: Fields, body: Json | undefined, takesBody: boolean): Fields {
+  if (body === undefined) return params;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw errors.error('request.invalid', 'the body must be a JSON object');
+  }
+  const fields: { [name: string]: Json } = { ...params };
+  for (const [name, value] of Object.entries(body as Fields)) {
+    if (!takesBody) throw errors.error('request.invalid', 'this request takes no body');
+    if (name in params && params[name] !== value) {
+      const mistake = { path: name, message: 'is another value than in the address' };
+      throw errors.error('request.invalid', `${name} ${mistake.message}`, { errors: [mistake] });
+    }
+    fields[name] = value;
+  }
+  return fields;
+}
+
+/** Answers an exchange when a promise for it fails. */
+export function refuseWhenRejected(exchange: Exchange, work: Promise<unknown>): void {
+  work.catch((error: unknown) => exchange.refuse(error));
+}

@@ -1,0 +1,146 @@
+import { STATUS_CODES } from 'node:http';
+import type { StrataError } from '../errors.ts';
+import { asStrataError, problemOf, refusalHeaders } from './problem.ts';
+import type { HttpResponse } from './uws.ts';
+
+export const JSON_TYPE = 'application/json';
+const PROBLEM_TYPE = 'application/problem+json';
+
+/**
+ * Header fields that every answer has, as further lines of the first field's value: the library copies a value as it
+ * is, and one call costs less than four. Keys are sent by header only, never by the browser itself, so any origin may ask.
+ */
+const COMMON_FIELDS = [
+  'nosniff',
+  'Access-Control-Allow-Origin: *',
+  'Access-Control-Expose-Headers: Strata-Position, ETag, Content-Location, Idempotency-Replayed, Retry-After',
+].join('\r\n');
+const JSON_FIELDS = typedFields(JSON_TYPE);
+
+function typedFields(mediaType: string): string {
+  return `${mediaType}\r\nX-Content-Type-Options: ${COMMON_FIELDS}`;
+}
+
+/** A media type with nothing in it that could end a header field. */
+const MEDIA_TYPE = /^[\w.+/-]{3,127}(?:; ?[\w-]+=[\w.-]+)*$/;
+
+const statusLines = new Map<number, string>();
+
+function statusLine(status: number): string {
+  let line = statusLines.get(status);
+  if (line === undefined) {
+    line = `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
+    statusLines.set(status, line);
+  }
+  return line;
+}
+
+/** What all exchanges of a server share. */
+export type Desk = {
+  readonly report: Report;
+  /** Exchanges whose answer is not complete. */
+  underWay: number;
+};
+
+export type Report = (message: string, fields: { readonly [name: string]: unknown }) => void;
+
+/** One request and its answer: answered once, or gone when the client left. */
+export class Exchange {
+  readonly res: HttpResponse;
+  /** True for HEAD: the answer's header without its body. */
+  readonly headOnly: boolean;
+  /** True once answered, or when the client left: then no answer may begin. */
+  over = false;
+  /** True when the client left: then nothing may be written. */
+  gone = false;
+  /** Called when the client leaves before the answer is complete. */
+  whenGone: (() => void) | null = null;
+  readonly #desk: Desk;
+  #finished = false;
+
+  constructor(res: HttpResponse, headOnly: boolean, desk: Desk) {
+    this.res = res;
+    this.headOnly = headOnly;
+    this.#desk = desk;
+    desk.underWay += 1;
+    res.onAborted(() => {
+      this.over = true;
+      this.gone = true;
+      this.finish();
+      this.whenGone?.();
+    });
+  }
+
+  /** Claims the answer, for one that is streamed: false when the exchange is over. `finish` must follow. */
+  begin(): boolean {
+    if (this.over) return false;
+    this.over = true;
+    return true;
+  }
+
+  /** The answer is complete. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#desk.underWay -= 1;
+  }
+
+  /** Answers. `headers` are flat: name before value. Does nothing when the exchange is over. */
+  send(status: number, mediaType: string, body: string | Uint8Array, headers: readonly string[]): void {
+    if (!this.begin()) return;
+    this.finish();
+    this.res.cork(() => {
+      this.writeHead(status, mediaType, headers);
+      if (!this.headOnly) {
+        this.res.end(body);
+        return;
+      }
+      const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+      this.res.writeHeader('Content-Length', String(bytes));
+      this.res.endWithoutBody();
+    });
+  }
+
+  /** An answer without a body: 204 and 304, redirects. */
+  sendEmpty(status: number, headers: readonly string[]): void {
+    if (!this.begin()) return;
+    this.finish();
+    this.res.cork(() => {
+      this.res.writeStatus(statusLine(status));
+      this.res.writeHeader('X-Content-Type-Options', COMMON_FIELDS);
+      this.#writeFields(headers);
+      if (status >= 300 && status !== 304 && !this.headOnly) this.res.end();
+      else this.res.endWithoutBody();
+    });
+  }
+
+  /** Status line and header; inside of `cork`, and only for answers that are streamed. */
+  writeHead(status: number, mediaType: string, headers: readonly string[]): void {
+    if (status !== 200) this.res.writeStatus(statusLine(status));
+    if (mediaType === JSON_TYPE) this.res.writeHeader('Content-Type', JSON_FIELDS);
+    else {
+      const safe = MEDIA_TYPE.test(mediaType) ? mediaType : 'application/octet-stream';
+      this.res.writeHeader('Content-Type', typedFields(safe));
+    }
+    this.#writeFields(headers);
+  }
+
+  /** Answers with a problem; what is not from the tables is reported and told as `server.failed`. */
+  refuse(error: unknown, headers: readonly string[] = []): void {
+    const refusal = asStrataError(error);
+    this.report(refusal);
+    this.send(refusal.status, PROBLEM_TYPE, JSON.stringify(problemOf(refusal)), [
+      ...refusalHeaders(refusal),
+      ...headers,
+    ]);
+  }
+
+  /** Tells the operator what the client is not told. */
+  report(error: StrataError): void {
+    if (error.code === 'server.failed') this.#desk.report('a request failed', { error: error.cause ?? error });
+  }
+
+  #writeFields(headers: readonly string[]): void {
+    for (let at = 0; at < headers.length; at += 2) this.res.writeHeader(headers[at]!, headers[at + 1]!);
+  }
+}

@@ -1,0 +1,231 @@
+import { z } from 'zod';
+import type { CommandDefinition, Domain } from '#handling/domain.ts';
+import type { CommandRoute, UploadRoute } from '#handling/routes.ts';
+import type { QueryRoute } from '#history/routes.ts';
+import { eventsQuery, streamQuery } from './log-routes.ts';
+import { accepted, batch, eventOnLog, page, problem } from './openapi-shapes.ts';
+
+type Schema = { readonly [keyword: string]: unknown };
+type Operation = { readonly [field: string]: unknown };
+
+const REFUSED = { default: { $ref: '#/components/responses/Problem' } };
+const KEY_PARAMETER = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  description: 'sent again with the same body, it is answered with the first answer',
+};
+const REVISION_PARAMETER = {
+  name: 'If-Match',
+  in: 'header',
+  schema: { type: 'string', pattern: '^"r[0-9]+"$' },
+  description: 'the revision that the stream must be at, as in "r4"; else 412',
+};
+const MIN_POSITION_PARAMETER = {
+  name: 'Strata-Min-Position',
+  in: 'header',
+  schema: { type: 'string' },
+  description: 'the answer is at least as new as this position',
+};
+const AS_OF_PARAMETER = {
+  name: 'asOf',
+  in: 'query',
+  schema: { type: 'string' },
+  description: 'a position, an RFC 3339 time, or a duration back like -PT10M: the state of then, inclusive',
+};
+
+/** The OpenAPI 3.1 document of all declared routes, from the same schemas that check requests. */
+export function openApiDocument(domains: readonly Domain[]): object {
+  const commands = new Map(domains.flatMap((domain) => domain.commands).map((command) => [command.type, command]));
+  const paths: { [path: string]: { [method: string]: Operation } } = {};
+  const put = (path: string, method: string, operation: Operation) => {
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operation };
+  };
+  for (const domain of domains) {
+    const tags = [domain.name];
+    for (const route of domain.commandRoutes) {
+      put(route.path, route.method, { tags, ...commandOperation(route, commands.get(route.command)) });
+    }
+    for (const route of domain.uploadRoutes) put(route.path, route.method, { tags, ...uploadOperation(route) });
+    for (const route of domain.queryRoutes) put(route.path, 'GET', { tags, ...queryOperation(route) });
+  }
+  put('/v1/commands', 'POST', commandsOperation([...commands.values()]));
+  put('/v1/events', 'GET', logOperation('Read the log', [], eventsQuery));
+  put('/v1/streams/{stream}', 'GET', logOperation('Read one stream', [pathParameter('stream', false)], streamQuery));
+  for (const [path, summary] of [
+    ['/healthz', 'Whether the process answers'],
+    ['/readyz', 'Whether the server is ready, and how far log and projections have come'],
+    ['/v1/openapi.json', 'This document'],
+  ] as const) {
+    put(path, 'GET', { tags: ['operations'], summary, security: [], responses: { 200: jsonAnswer('done', {}) } });
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Strata', version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    servers: [{ url: '/' }],
+    security: [{ key: [] }],
+    paths,
+    components: {
+      securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
+      schemas: { Problem: schemaOf(problem, 'output'), Event: schemaOf(eventOnLog, 'output') },
+      responses: {
+        Problem: {
+          description: 'refused: an RFC 9457 problem with a stable code',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+      },
+    },
+  };
+}
+
+function commandOperation(route: CommandRoute, command: CommandDefinition | undefined): Operation {
+  const names = parameterNames(route.path);
+  const body = command === undefined ? {} : without(schemaOf(command.schema, 'input'), names);
+  return {
+    operationId: operationId(route.method, route.path),
+    summary: route.summary,
+    description: `Sends the command ${route.command}.`,
+    parameters: [
+      ...names.map((name) => pathParameter(name, route.integers?.includes(name) === true)),
+      KEY_PARAMETER,
+      REVISION_PARAMETER,
+    ],
+    ...(route.bodyless === true ? {} : { requestBody: { content: { 'application/json': { schema: body } } } }),
+    responses: {
+      [route.creates === true ? 201 : 200]: jsonAnswer('accepted', schemaOf(accepted, 'output')),
+      ...REFUSED,
+    },
+  };
+}
+
+function uploadOperation(route: UploadRoute): Operation {
+  const binary = { schema: { type: 'string', format: 'binary' } };
+  return {
+    operationId: operationId(route.method, route.path),
+    summary: route.summary,
+    parameters: [
+      ...parameterNames(route.path).map((name) => pathParameter(name, false)),
+      ...Object.entries(route.query).map(([name, description]) => ({
+        name,
+        in: 'query',
+        description,
+        schema: { type: 'string' },
+      })),
+      KEY_PARAMETER,
+    ],
+    requestBody: {
+      required: true,
+      description: `at most ${route.bytesMax} bytes`,
+      content: Object.fromEntries(route.mediaTypes.map((mediaType) => [mediaType, binary])),
+    },
+    responses: { 201: jsonAnswer('accepted', schemaOf(accepted, 'output')), ...REFUSED },
+  };
+}
+
+function queryOperation(route: QueryRoute): Operation {
+  const { answers } = route;
+  const content =
+    typeof answers === 'string'
+      ? { [answers]: { schema: { type: 'string', format: 'binary' } } }
+      : { 'application/json': { schema: schemaOf(answers, 'output') } };
+  return {
+    operationId: operationId('GET', route.path),
+    summary: route.summary,
+    ...(route.public ? { security: [{}, { key: [] }] } : {}),
+    parameters: [
+      ...parameterNames(route.path).map((name) => pathParameter(name, route.integers?.includes(name) === true)),
+      ...queryParameters(route.query),
+      AS_OF_PARAMETER,
+      MIN_POSITION_PARAMETER,
+    ],
+    responses: { 200: { description: 'read', content }, 304: { description: 'not changed' }, ...REFUSED },
+  };
+}
+
+function commandsOperation(commands: readonly CommandDefinition[]): Operation {
+  const items = commands.map(({ type, schema }) => ({
+    type: 'object',
+    properties: {
+      type: { const: type },
+      data: schemaOf(schema, 'input'),
+      expectedRevision: { type: 'integer', minimum: -1 },
+      idempotencyKey: { type: 'string', minLength: 1, maxLength: 255 },
+    },
+    required: ['type', 'data'],
+    additionalProperties: false,
+  }));
+  const one = { oneOf: items };
+  return {
+    tags: ['commands'],
+    operationId: 'postCommands',
+    summary: 'Send one command, or up to 1,000 that stand or fail each for itself',
+    parameters: [KEY_PARAMETER, REVISION_PARAMETER],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: { anyOf: [one, { type: 'array', maxItems: 1000, items: one }] } } },
+    },
+    responses: { 200: jsonAnswer('accepted', schemaOf(z.union([accepted, batch]), 'output')), ...REFUSED },
+  };
+}
+
+function logOperation(summary: string, parameters: readonly object[], query: z.ZodType): Operation {
+  const lines = { schema: { $ref: '#/components/schemas/Event' } };
+  const shape = { ...schemaOf(page, 'output'), description: 'items are events' };
+  return {
+    tags: ['log'],
+    summary,
+    parameters: [...parameters, ...queryParameters(query)],
+    responses: {
+      200: { description: 'read', content: { 'application/json': { schema: shape }, 'application/x-ndjson': lines } },
+      ...REFUSED,
+    },
+  };
+}
+
+function queryParameters(query: z.ZodType): object[] {
+  const { properties = {}, required = [] } = schemaOf(query, 'input') as {
+    readonly properties?: { readonly [name: string]: Schema };
+    readonly required?: readonly string[];
+  };
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+  }));
+}
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
+  // What JSON Schema cannot say (a refinement) is left out rather than refused.
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+}
+
+/** The body's fields: those of the command that do not stand in the address. */
+function without(schema: Schema, names: readonly string[]): Schema {
+  const { properties, required, ...rest } = schema as {
+    readonly properties?: { readonly [name: string]: unknown };
+    readonly required?: readonly string[];
+  };
+  const left = Object.entries(properties ?? {}).filter(([name]) => !names.includes(name));
+  const needed = (required ?? []).filter((name) => !names.includes(name));
+  return { ...rest, properties: Object.fromEntries(left), ...(needed.length > 0 ? { required: needed } : {}) };
+}
+
+function parameterNames(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
+}
+
+function pathParameter(name: string, isInteger: boolean): object {
+  return { name, in: 'path', required: true, schema: { type: isInteger ? 'integer' : 'string' } };
+}
+
+function jsonAnswer(description: string, schema: Schema): object {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+/** `putBoardsPixels` for `PUT /v1/boards/{board}/pixels/{x}/{y}`: with the parameters' names, unique. */
+function operationId(method: string, path: string): string {
+  const words = path.match(/\w+/g)?.slice(1) ?? [];
+  return method.toLowerCase() + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
+}

@@ -1,0 +1,46 @@
+import type { BlobStore } from '#blobs/blob-store.ts';
+import type { RecordedEvent } from '#events/event.ts';
+import type { SubjectKeys } from '#events/sealing.ts';
+import type { Bus } from '#handling/bus.ts';
+import type { Domain, Principal } from '#handling/domain.ts';
+import type { Db, Projections } from '#history/db.ts';
+import type { EventLog } from '#log/event-log.ts';
+import type { Inspector } from '#workers/inspector.ts';
+import type { StrataError } from '../errors.ts';
+
+export type Health = { readonly ready: boolean; readonly problems: readonly StrataError[] };
+
+/** Which deploys of a dapp are served; the manifest is a blob's hash. */
+export type DappDirectory = {
+  /** The published deploy, or `null`. */
+  published(db: Db, dapp: string): { readonly deploy: string; readonly manifest: string } | null;
+  /** The one deploy whose hash begins with these hex digits, published or not; `null` where there is none. */
+  deploy(db: Db, dapp: string, prefix: string): { readonly deploy: string; readonly manifest: string } | null;
+};
+
+/** All that the HTTP server and the live hub stand on. */
+export type HttpParts = {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Published dapps are served at `{dapp}.THIS`. */
+  readonly dappDomain: string;
+  readonly domains: readonly Domain[];
+  readonly bus: Bus;
+  readonly projections: Projections;
+  readonly log: EventLog;
+  readonly blobs: BlobStore;
+  readonly inspector: Inspector;
+  /** Opens sealed fields for those who may see them. */
+  readonly keys: SubjectKeys;
+  readonly dapps: DappDirectory;
+  /** Whose key it is, or `null`. Asked again at most half a second later. */
+  authenticate(token: string): Principal | null;
+  /** The synced event at the offset. */
+  eventAt(offset: number): RecordedEvent;
+  health(): Health;
+  /** What `/readyz` tells besides: positions, lag. */
+  status(): { readonly [name: string]: unknown };
+  /** Takes failures that the client is not told the cause of. */
+  report(message: string, fields: { readonly [name: string]: unknown }): void;
+};
