@@ -16,6 +16,8 @@ export type CommandRoute = {
   readonly bodyless?: boolean;
   /** 201 when it added events. */
   readonly creates?: boolean;
+  /** True when it is answered only once the projections have it: a key that was issued must stand, a revoked one must not. */
+  readonly settles?: boolean;
   /** Fields of the path or body under other names, or what the caller implies. */
   readonly data?: (
     fields: { readonly [name: string]: Json },

@@ -1,6 +1,8 @@
 import type { Json } from '#events/event.ts';
 import type { Bus, CommandRequest } from '#handling/bus.ts';
+import type { Accepted } from '#handling/domain.ts';
 import type { CommandRoute } from '#handling/routes.ts';
+import type { Projections } from '#history/db.ts';
 import { errors, StrataError } from '../errors.ts';
 import type { Callers } from './callers.ts';
 import { commandAnswer, type Fields } from './command-answer.ts';
@@ -11,14 +13,22 @@ import { readParams, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 import type { HttpRequest } from './uws.ts';
 
-export type CommandParts = { readonly bus: Bus; readonly callers: Callers; readonly eventJson: EventJson };
+export type CommandParts = {
+  readonly bus: Bus;
+  readonly projections: Projections;
+  readonly callers: Callers;
+  readonly eventJson: EventJson;
+};
+
+/** An accepted command is answered in the end, also where the projections have stopped. */
+const FOLDED_MS_MAX = 5000;
 
 const INTEGER = /^-?(?:0|[1-9][0-9]{0,15})$/;
 const REVISION_TAG = /^"r(0|[1-9][0-9]{0,15})"$/;
 
 /** The handler of one declared route. No promise is made for a request: this is the path that a pixel takes. */
 export function commandHandler(route: CommandRoute, parts: CommandParts): Handler {
-  const { bus, callers, eventJson } = parts;
+  const { bus, projections, callers, eventJson } = parts;
   const integers = new Set(route.integers);
   const takesBody = route.bodyless !== true;
 
@@ -42,13 +52,19 @@ export function commandHandler(route: CommandRoute, parts: CommandParts): Handle
           const headers = result.replayed
             ? ['Strata-Position', result.position, 'Idempotency-Replayed', 'true']
             : ['Strata-Position', result.position];
-          exchange.send(status, JSON_TYPE, commandAnswer(result, added, eventJson), headers);
+          const answer = commandAnswer(result, added, eventJson);
+          if (route.settles !== true) exchange.send(status, JSON_TYPE, answer, headers);
+          else whenFolded(result, projections, () => exchange.send(status, JSON_TYPE, answer, headers));
         } catch (error) {
           exchange.refuse(error);
         }
       });
     });
   };
+}
+
+function whenFolded({ events }: Accepted, projections: Projections, answer: () => void): void {
+  projections.waitFor(events.at(-1)?.offset ?? 0, FOLDED_MS_MAX).then(answer, answer);
 }
 
 /** `If-Match: "r4"` names the revision that the stream must be at. @throws request.invalid */

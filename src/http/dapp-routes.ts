@@ -118,7 +118,7 @@ function readAsked(req: HttpRequest, rawPath: string): Asked {
   return {
     path: decodeSegment(rawPath).slice(1),
     rawPath,
-    rawQuery: req.getQuery(),
+    rawQuery: req.getQuery() ?? '',
     ifNoneMatch: req.getHeader('if-none-match'),
     range: req.getHeader('range'),
   };

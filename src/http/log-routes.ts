@@ -77,7 +77,7 @@ async function* linesOf(events: AsyncIterable<RecordedEvent>, eventJson: EventJs
   for await (const event of events) yield eventJson.onLog(event, true);
 }
 
-function checked(schema: typeof eventsQuery | typeof streamQuery, rawQuery: string): Asked {
+function checked(schema: typeof eventsQuery | typeof streamQuery, rawQuery: string | undefined): Asked {
   const { limit: asked, ...rest } = checkQuery(schema, readQuery(rawQuery));
   // Absent is absent: an optional of zod's may also be undefined.
   const given = Object.entries(rest).filter(([, value]) => value !== undefined);

@@ -77,7 +77,7 @@ export class Queries {
       const caller = this.#callers.of(req.getHeader('authorization'));
       if (caller === null && !route.public) throw errors.error('auth.required', 'reading this takes a key');
       const url = req.getUrl();
-      const rawQuery = req.getQuery();
+      const rawQuery = req.getQuery() ?? '';
       const ifNoneMatch = req.getHeader('if-none-match');
       const minPosition = req.getHeader('strata-min-position');
       const key = `${readerTag(caller)} ${url}?${rawQuery}`;

@@ -62,8 +62,8 @@ export function decodeSegment(segment: string): string {
  * The query string's values by name.
  * @throws request.invalid for a name that stands twice.
  */
-export function readQuery(raw: string): { [name: string]: string } {
-  if (raw === '') return {};
+export function readQuery(raw: string | undefined): { [name: string]: string } {
+  if (raw === undefined || raw === '') return {};
   const values = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(raw)) {
     if (values.has(name)) {

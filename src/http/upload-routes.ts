@@ -127,7 +127,7 @@ async function inspect(
   }
 }
 
-function uploadQuery(route: UploadRoute, rawQuery: string): PathParams {
+function uploadQuery(route: UploadRoute, rawQuery: string | undefined): PathParams {
   const query = readQuery(rawQuery);
   const unknown = Object.keys(query).filter((name) => !(name in route.query));
   if (unknown.length > 0) {

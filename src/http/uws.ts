@@ -10,7 +10,8 @@ export type HttpRequest = {
   /** As it stands in the address: percent-encoding is kept. */
   getParameter(index: number): string | undefined;
   getUrl(): string;
-  getQuery(): string;
+  /** Without the question mark; undefined where there is none. */
+  getQuery(): string | undefined;
   /** In lower case. */
   getMethod(): string;
 };

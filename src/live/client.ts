@@ -27,12 +27,15 @@ export type ClientParts = ReplayParts & {
 
 type Subscription = { readonly topic: Topic; joined: boolean; over: boolean };
 
+/** What a socket carries. */
+export type ClientData = { readonly client: LiveClient };
+
 /** One connection and what it listens to. */
 export class LiveClient {
   readonly #parts: ClientParts;
   readonly #subscriptions = new Map<string, Subscription>();
   #authorization: string;
-  #socket: WebSocket<LiveClient> | null = null;
+  #socket: WebSocket<ClientData> | null = null;
   #farewell: { readonly reason: string; readonly timer: NodeJS.Timeout } | null = null;
   #drained: (() => void)[] = [];
 
@@ -41,7 +44,7 @@ export class LiveClient {
     this.#authorization = authorization;
   }
 
-  opened(socket: WebSocket<LiveClient>): void {
+  opened(socket: WebSocket<ClientData>): void {
     this.#socket = socket;
   }
 
@@ -191,7 +194,8 @@ export class LiveClient {
   /** Where the client stands: before what was dropped, and before what its boards' frames still hold back. */
   #stoodAt(before: Position | null): string | null {
     if (before === null) return null;
-    const held = this.#subscriptions.values().map(({ topic }) => this.#parts.feed.through(topic));
+    const boards = this.#subscriptions.values().filter(({ topic }) => topic.board !== null);
+    const held = boards.map(({ topic }) => this.#parts.feed.through(topic));
     return formatPosition(held.reduce((least, position) => (reaches(position, least) ? least : position), before));
   }
 

@@ -4,7 +4,7 @@ import { Exchange } from '#http/exchange.ts';
 import type { HttpParts } from '#http/parts.ts';
 import type { App, HttpRequest, HttpResponse, UpgradeContext } from '#http/uws.ts';
 import { errors } from '../errors.ts';
-import { BUFFERED_BYTES_MAX, LiveClient } from './client.ts';
+import { BUFFERED_BYTES_MAX, type ClientData, LiveClient } from './client.ts';
 import { LiveFeed } from './feed.ts';
 import { PhotoLibraries } from './photo-libraries.ts';
 import { CLOSED } from './protocol.ts';
@@ -69,7 +69,8 @@ export function openLive(app: App, parts: LiveParts): LiveHub {
       callers.of(authorization);
       exchange.begin();
       res.upgrade(
-        new LiveClient(clientParts, authorization),
+        // The library copies the fields of what it is given: hence an object around the client.
+        { client: new LiveClient(clientParts, authorization) },
         req.getHeader('sec-websocket-key'),
         protocols.includes(PROTOCOL) ? PROTOCOL : '',
         req.getHeader('sec-websocket-extensions'),
@@ -80,22 +81,22 @@ export function openLive(app: App, parts: LiveParts): LiveHub {
     }
   };
 
-  app.ws<LiveClient>('/v1/live', {
+  app.ws<ClientData>('/v1/live', {
     maxPayloadLength: MESSAGE_BYTES_MAX,
     maxBackpressure: BUFFERED_BYTES_MAX,
     idleTimeout: IDLE_SECONDS_MAX,
     sendPingsAutomatically: true,
     upgrade,
     open: (socket) => {
-      const client = socket.getUserData();
+      const { client } = socket.getUserData();
       clients.add(client);
       client.opened(socket);
     },
-    message: (socket, message, isBinary) => socket.getUserData().heard(message, isBinary),
-    dropped: (socket, message, isBinary) => socket.getUserData().dropped(message, isBinary),
-    drain: (socket) => socket.getUserData().drained(),
+    message: (socket, message, isBinary) => socket.getUserData().client.heard(message, isBinary),
+    dropped: (socket, message, isBinary) => socket.getUserData().client.dropped(message, isBinary),
+    drain: (socket) => socket.getUserData().client.drained(),
     close: (socket) => {
-      const client = socket.getUserData();
+      const { client } = socket.getUserData();
       clients.delete(client);
       client.closed();
     },

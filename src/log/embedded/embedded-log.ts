@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Codec, EventWriter } from '#events/encoding.ts';
+import type { Codec } from '#events/encoding.ts';
 import type { RecordedEvent } from '#events/event.ts';
-import { retained } from '#events/event-view.ts';
+import type { GrowingBuffer } from '#events/growing-buffer.ts';
 import { formatPosition, type Position } from '#events/position.ts';
 import { assert } from '../../assert.ts';
 import { errors, StrataError } from '../../errors.ts';
@@ -78,7 +78,7 @@ export class EmbeddedLog implements EventLog {
   /** Revisions as enqueued. */
   #revisions = new Map<string, number>();
   #pending: PendingGroup;
-  #spare: EventWriter | null = null;
+  #spare: GrowingBuffer | undefined = undefined;
   #inFlight: PendingGroup | null = null;
   #flushing = false;
   #synced: number;
@@ -145,7 +145,7 @@ export class EmbeddedLog implements EventLog {
     this.#synced = parts.synced;
     this.#enqueued = parts.synced;
     this.#lastRecordedAt = parts.synced === 0 ? 0 : parts.reader.at(parts.synced).recordedAt;
-    this.#pending = new PendingGroup(options.codec.writer());
+    this.#pending = new PendingGroup(options.codec);
     this.#indexTimer = setInterval(() => this.#commitIndex(), options.indexIntervalMs ?? INDEX_INTERVAL_MS);
     this.#indexTimer.unref();
   }
@@ -355,8 +355,8 @@ export class EmbeddedLog implements EventLog {
     while (this.#pending.events.length > 0) {
       const group = this.#pending;
       this.#inFlight = group;
-      this.#pending = new PendingGroup(this.#spare ?? this.#options.codec.writer());
-      this.#spare = null;
+      this.#pending = new PendingGroup(this.#options.codec, this.#spare);
+      this.#spare = undefined;
       const failure = await this.#write(group);
       if (failure === null) this.#publish(group);
       else this.#fail(group, failure);
@@ -401,7 +401,7 @@ export class EmbeddedLog implements EventLog {
   /** Fails the group, and with it all that was enqueued after it. */
   #fail(group: PendingGroup, failure: StrataError): void {
     const waiting = [...group.waiting, ...this.#pending.waiting];
-    this.#pending = new PendingGroup(this.#options.codec.writer());
+    this.#pending = new PendingGroup(this.#options.codec);
     this.#inFlight = null;
     this.#enqueued = this.#synced;
     this.#revisions.clear();
@@ -436,7 +436,7 @@ export class EmbeddedLog implements EventLog {
 
   #read(after: number, to: number): RecordedEvent[] {
     const events: RecordedEvent[] = [];
-    this.#reader.visit(after, to, (event) => events.push(retained(event)));
+    this.#reader.visit(after, to, (event) => events.push(event.toRecorded()));
     return events;
   }
 

@@ -57,7 +57,7 @@ export class SegmentReader implements LogReader {
     return this.#first().header.epoch;
   }
 
-  visit(after: number, to: number, visit: (event: RecordedEvent) => void): number {
+  visit(after: number, to: number, visit: (event: EventView) => void): number {
     this.#learn(to);
     let bytesRead = 0;
     let next = after + 1;
@@ -147,7 +147,7 @@ export class SegmentReader implements LogReader {
     return next === undefined ? this.#synced : Math.min(this.#synced, next.header.firstOffset - 1);
   }
 
-  #visitSegment(segment: OpenSegment, from: number, to: number, visit: (event: RecordedEvent) => void): number {
+  #visitSegment(segment: OpenSegment, from: number, to: number, visit: (event: EventView) => void): number {
     let position = this.#seek(segment, from, to);
     let bytesRead = 0;
     for (let next = from; next <= to; ) {
@@ -165,7 +165,7 @@ export class SegmentReader implements LogReader {
         if (header.firstOffset > next) throw this.#corrupt(segment, next, position + at);
         this.#eachEvent(chunk, at, end, header.firstOffset, (start, stop, offset) => {
           if (offset < from || offset > to) return;
-          visit(this.#view.attach(chunk, start, stop, offset));
+          visit(this.#view.move(chunk, start, stop, 0, offset));
         });
         next = Math.max(next, header.firstOffset + header.events);
         at = end;
@@ -204,7 +204,7 @@ export class SegmentReader implements LogReader {
     const index = offset - block.first;
     const start = block.starts[index];
     if (start === undefined) throw this.#corrupt(segment, offset, block.first);
-    return this.#view.attach(block.bytes, start, block.ends[index]!, offset);
+    return this.#view.move(block.bytes, start, block.ends[index]!, 0, offset);
   }
 
   #blockOf(segment: OpenSegment, offset: number): Block {
