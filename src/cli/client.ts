@@ -1,3 +1,4 @@
+import { parsePosition, reaches } from '#events/position.ts';
 import { CliFailure } from './failure.ts';
 
 export type ClientOptions = {
@@ -44,10 +45,14 @@ export function apiPath(path: string): string {
   return path.startsWith('/') ? path : `/v1/${path}`;
 }
 
-/** The HTTP API, typed as far as every route has it in common. */
+/**
+ * The HTTP API, typed as far as every route has it in common. A client reads its own writes: what it GETs is at least as
+ * new as the last position that one of its changes was answered with.
+ */
 export class StrataClient {
   readonly url: string;
   readonly key: string | null;
+  #lastWritten: string | null = null;
 
   constructor(options: ClientOptions) {
     this.url = options.url.replace(/\/+$/, '');
@@ -78,11 +83,32 @@ export class StrataClient {
     const headers = new Headers(options.headers);
     if (this.key !== null) headers.set('Authorization', `Bearer ${this.key}`);
     if (options.body) headers.set('Content-Type', options.body.mediaType);
+    if (method === 'GET' && this.#lastWritten !== null) headers.set('Strata-Min-Position', this.#lastWritten);
+    let response: Response;
     try {
-      return await fetch(url, { method, headers, body: options.body?.bytes ?? null });
+      response = await fetch(url, { method, headers, body: options.body?.bytes ?? null });
     } catch (error) {
       throw unreachable(this.url, error);
     }
+    if (method !== 'GET' && response.ok) this.#notice(response.headers.get('Strata-Position'));
+    return response;
+  }
+
+  /**
+   * Resolves once what was written up to the position can be read, by whoever reads next; after some seconds of waiting
+   * in vain all the same.
+   */
+  async settled(position: string | null): Promise<void> {
+    this.#notice(position);
+    // Any read of a projection waits for the position that it names.
+    const response = await this.send('GET', 'dapps', { query: { limit: 1 } });
+    await response.arrayBuffer();
+  }
+
+  #notice(position: string | null): void {
+    const last = this.#lastWritten;
+    if (position === null || (last !== null && reaches(parsePosition(last), parsePosition(position)))) return;
+    this.#lastWritten = position;
   }
 
   /** GET of a JSON document. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 import { ProblemError, StrataClient } from './client.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
@@ -43,6 +44,7 @@ export function buildProgram(terminal: Terminal): Command {
     .addOption(new Option('--url <url>', 'address of the server (env STRATA_URL)').default(DEFAULT_URL))
     .addOption(new Option('--key <key>', 'key to present (env STRATA_KEY, else STRATA_ADMIN_KEY)'))
     .option('--json', 'print for programs: JSON, or a line of JSON for each item')
+    .version(manifest.version)
     .showHelpAfterError('(add --help for the options)');
   const open: OpenSession = (command) => openSession(command, terminal);
   for (const make of [serveCommand, statusCommand, eventsCommand, getCommand, putCommand, importCommand]) {

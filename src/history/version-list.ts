@@ -84,5 +84,5 @@ export function findVersion(bytes: Uint8Array, offset: number): FoundVersion | '
     return candidate.kind !== WHOLE;
   });
   if (entry !== null) return { entry, base };
-  return null;
+  return hasOlder ? 'older' : null;
 }

@@ -7,7 +7,7 @@ import { errors, StrataError } from '../errors.ts';
 import type { Callers } from './callers.ts';
 import { commandAnswer, type Fields } from './command-answer.ts';
 import type { EventJson } from './event-json.ts';
-import { type Exchange, JSON_TYPE } from './exchange.ts';
+import { JSON_TYPE } from './exchange.ts';
 import { receiveJson } from './json-body.ts';
 import { readParams, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
@@ -97,9 +97,4 @@ function joinFields(params: Fields, body: Json | undefined, takesBody: boolean):
     fields[name] = value;
   }
   return fields;
-}
-
-/** Answers an exchange when a promise for it fails. */
-export function refuseWhenRejected(exchange: Exchange, work: Promise<unknown>): void {
-  work.catch((error: unknown) => exchange.refuse(error));
 }

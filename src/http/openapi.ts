@@ -3,9 +3,9 @@ import type { CommandDefinition, Domain } from '#handling/domain.ts';
 import type { CommandRoute, UploadRoute } from '#handling/routes.ts';
 import type { QueryRoute } from '#history/routes.ts';
 import { eventsQuery, streamQuery } from './log-routes.ts';
+import { type Schema, schemaOf, without } from './openapi-schema.ts';
 import { accepted, batch, eventOnLog, page, problem } from './openapi-shapes.ts';
 
-type Schema = { readonly [keyword: string]: unknown };
 type Operation = { readonly [field: string]: unknown };
 
 const REFUSED = { default: { $ref: '#/components/responses/Problem' } };
@@ -193,23 +193,6 @@ function queryParameters(query: z.ZodType): object[] {
     required: required.includes(name),
     schema,
   }));
-}
-
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
-  // What JSON Schema cannot say (a refinement) is left out rather than refused.
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
-}
-
-/** The body's fields: those of the command that do not stand in the address. */
-function without(schema: Schema, names: readonly string[]): Schema {
-  const { properties, required, ...rest } = schema as {
-    readonly properties?: { readonly [name: string]: unknown };
-    readonly required?: readonly string[];
-  };
-  const left = Object.entries(properties ?? {}).filter(([name]) => !names.includes(name));
-  const needed = (required ?? []).filter((name) => !names.includes(name));
-  return { ...rest, properties: Object.fromEntries(left), ...(needed.length > 0 ? { required: needed } : {}) };
 }
 
 function parameterNames(path: string): string[] {

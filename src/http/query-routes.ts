@@ -3,7 +3,7 @@ import { formatPosition } from '#events/position.ts';
 import { openFields } from '#events/sealing.ts';
 import type { Principal } from '#handling/domain.ts';
 import type { Db } from '#history/db.ts';
-import type { QueryContext, QueryRoute, Reader, Reading } from '#history/routes.ts';
+import type { QueryContext, QueryRoute, Reading } from '#history/routes.ts';
 import { errors } from '../errors.ts';
 import { sendBlob } from './blob-answer.ts';
 import { BoundedCache } from './bounded-cache.ts';
@@ -12,6 +12,7 @@ import { matchesTag } from './conditional.ts';
 import { type Exchange, JSON_TYPE } from './exchange.ts';
 import type { HttpParts } from './parts.ts';
 import { checkQuery } from './query-check.ts';
+import { blobOf, bytesOf, cachingHeaders, readerOf, readerTag } from './reading-answer.ts';
 import { type AsOf, resolveAsOf, waitForOffset, waitForPosition } from './reading-position.ts';
 import { readParams, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
@@ -19,8 +20,6 @@ import type { Handler } from './router.ts';
 const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 /** Reads that wait for a position or a picture. */
 const WAITING_MAX = 10_000;
-
-const ANONYMOUS: Reader = { role: 'anonymous', account: null };
 
 /** An answer as it goes out; a 304 leaves out the body. */
 type Answer = {
@@ -224,41 +223,4 @@ export class Queries {
   #position(offset: number): string {
     return formatPosition({ epoch: this.#parts.log.epoch, offsets: [offset] });
   }
-}
-
-/** Tells readers apart; no account's name begins with `@`. */
-function readerTag(caller: Principal | null): string {
-  if (caller === null) return '';
-  return caller.role === 'account' && caller.account !== null ? caller.account : '@admin';
-}
-
-function readerOf(caller: Principal | null): Reader {
-  if (caller === null) return ANONYMOUS;
-  return { role: caller.role === 'account' ? 'account' : 'admin', account: caller.account };
-}
-
-/** As DESIGN's "Caching": only an exact position of public data never changes. */
-function cachingHeaders(reading: Reading, asOf: AsOf | null, location: string | null): string[] {
-  if (asOf?.exact === true && reading.public === true) {
-    return ['Cache-Control', 'public, max-age=31536000, immutable'];
-  }
-  if (reading.public !== true) return [...named(location), 'Cache-Control', 'private, no-cache'];
-  if (asOf !== null) return [...named(location), 'Cache-Control', 'no-cache'];
-  const seconds = reading.maxAgeSeconds ?? 0;
-  return ['Cache-Control', seconds > 0 ? `public, max-age=${seconds}` : 'public, no-cache'];
-}
-
-function named(location: string | null): string[] {
-  return location === null ? [] : ['Content-Location', location];
-}
-
-/** The blob that is the answer, where the reading names one. */
-function blobOf({ body }: Reading): string | null {
-  if (typeof body !== 'object' || !('blob' in body) || typeof body.blob !== 'string') return null;
-  return Object.keys(body).length === 1 ? body.blob : null;
-}
-
-function bytesOf({ body }: Reading): string | Uint8Array {
-  if (typeof body === 'string' || body instanceof Uint8Array) return body;
-  return JSON.stringify(body);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
@@ -21,7 +22,7 @@ async function zipOf(files: { readonly [path: string]: string | Buffer }): Promi
   const zip = new ZipFile();
   for (const [path, text] of Object.entries(files)) zip.addBuffer(Buffer.from(text), path);
   zip.end();
-  return Buffer.concat((await zip.outputStream.toArray()) as Buffer[]);
+  return await buffer(zip.outputStream);
 }
 
 const upload = (path: string, raw: Uint8Array, mediaType: string, key = ACME) =>

@@ -49,6 +49,8 @@ export function putCommand(open: OpenSession): Command {
       const body = await bodyOf(operation, pairs, options);
       const response = await client.request(operation.method, address, { body, headers });
       const text = await response.text();
+      // Whoever runs `strata get` next sees the change.
+      await client.settled(response.headers.get('Strata-Position'));
       terminal.out(json ? `${text.trimEnd()}\n` : describeAnswer(terminal, response, text));
     });
 }

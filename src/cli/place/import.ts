@@ -206,6 +206,7 @@ async function sendAll(
     }
   }
   await lanes.finish();
+  await client.settled(position);
   return { placed, alreadyThere, position };
 }
 

@@ -1,0 +1,44 @@
+import type { Principal } from '#handling/domain.ts';
+import type { Reader, Reading } from '#history/routes.ts';
+import type { AsOf } from './reading-position.ts';
+
+const ANONYMOUS: Reader = { role: 'anonymous', account: null };
+
+/** Tells readers apart; no account's name begins with `@`. */
+export function readerTag(caller: Principal | null): string {
+  if (caller === null) return '';
+  return caller.role === 'account' && caller.account !== null ? caller.account : '@admin';
+}
+
+/** Who reads, as queries are told. */
+export function readerOf(caller: Principal | null): Reader {
+  if (caller === null) return ANONYMOUS;
+  return { role: caller.role === 'account' ? 'account' : 'admin', account: caller.account };
+}
+
+/** As DESIGN's "Caching": only an exact position of public data never changes. */
+export function cachingHeaders(reading: Reading, asOf: AsOf | null, location: string | null): string[] {
+  if (asOf?.exact === true && reading.public === true) {
+    return ['Cache-Control', 'public, max-age=31536000, immutable'];
+  }
+  if (reading.public !== true) return [...named(location), 'Cache-Control', 'private, no-cache'];
+  if (asOf !== null) return [...named(location), 'Cache-Control', 'no-cache'];
+  const seconds = reading.maxAgeSeconds ?? 0;
+  return ['Cache-Control', seconds > 0 ? `public, max-age=${seconds}` : 'public, no-cache'];
+}
+
+function named(location: string | null): string[] {
+  return location === null ? [] : ['Content-Location', location];
+}
+
+/** The blob that is the answer, where the reading names one. */
+export function blobOf({ body }: Reading): string | null {
+  if (typeof body !== 'object' || !('blob' in body) || typeof body.blob !== 'string') return null;
+  return Object.keys(body).length === 1 ? body.blob : null;
+}
+
+/** The answer's body as it is sent. */
+export function bytesOf({ body }: Reading): string | Uint8Array {
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  return JSON.stringify(body);
+}
