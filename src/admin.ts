@@ -6,7 +6,8 @@ import type { EventLog } from '#log/event-log.ts';
 import { principalOfKey } from '#projections/accounts/principal.ts';
 
 const ADMIN: Principal = { role: 'admin', account: null, actor: 'admin' };
-const SYSTEM: Principal = { role: 'system', account: null, actor: 'system' };
+/** The server's own first steps: there is no admin yet who could take them. */
+const SYSTEM: Principal = { role: 'admin', account: null, actor: 'system' };
 /** The account that the first admin key is issued on. */
 const ADMIN_ACCOUNT = 'admin';
 

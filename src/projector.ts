@@ -1,6 +1,6 @@
 import { createCodec } from '#events/encoding.ts';
 import { runFoldThread } from '#history/fold-thread.ts';
-import { openLogReader } from '#log/local/segment-reader.ts';
+import { openLogReader } from '#log/embedded/log-reader.ts';
 import { domains } from './domains.ts';
 
 /** The entry of the fold thread: all domains' projections, over the embedded log. */

@@ -12,7 +12,7 @@ import type { Projections } from '#history/db.ts';
 import { openProjections } from '#history/projections.ts';
 import type { Health } from '#http/parts.ts';
 import { startHttpServer } from '#http/server.ts';
-import { type EmbeddedLog, openEmbeddedLog } from '#log/local/embedded-log.ts';
+import { type EmbeddedLog, openEmbeddedLog } from '#log/embedded/embedded-log.ts';
 import { deployOf } from '#projections/dapps/deploys.ts';
 import { publishedDeploy } from '#projections/dapps/registry.ts';
 import { watchClock } from '#telemetry/clock-watch.ts';

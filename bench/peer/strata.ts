@@ -8,7 +8,7 @@ import { catalogue } from '#handling/catalogue.ts';
 import { createBus } from '#handling/command-bus.ts';
 import type { Principal } from '#handling/domain.ts';
 import { openProjections } from '#history/projections.ts';
-import { openEmbeddedLog } from '#log/local/embedded-log.ts';
+import { openEmbeddedLog } from '#log/embedded/embedded-log.ts';
 import { domains } from '#src/domains.ts';
 import type { Debit, Subject } from './workload.ts';
 

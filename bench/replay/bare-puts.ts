@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createCodec } from '#events/encoding.ts';
 import { Trees } from '#history/tree.ts';
-import { openLogReader } from '#log/local/segment-reader.ts';
+import { openLogReader } from '#log/embedded/log-reader.ts';
 import { domainEvents, logDir } from './build-log.ts';
 
 const PUTS_A_COMMIT = 16_384;

@@ -144,7 +144,8 @@ export function jsonBody(value: unknown): RequestBody {
   return { bytes: new TextEncoder().encode(JSON.stringify(value)), mediaType: 'application/json' };
 }
 
-async function problemOf(response: Response): Promise<ProblemError> {
+/** Reads the refusal that a response is. */
+export async function problemOf(response: Response): Promise<ProblemError> {
   const text = await response.text();
   const wait = Number(response.headers.get('Retry-After') ?? Number.NaN);
   return new ProblemError(parseProblem(text, response.status), Number.isFinite(wait) ? wait : null);

@@ -21,6 +21,13 @@ type Options = {
 
 const SAMPLE_DAPP = fileURLToPath(new URL('../../docs/examples/wall', import.meta.url));
 
+const STOPPED = Symbol('stopped');
+/** Resolves when the demo is told to stop, in the middle of its story or after it. */
+const stopped = new Promise<typeof STOPPED>((resolve) => {
+  process.once('SIGINT', () => resolve(STOPPED));
+  process.once('SIGTERM', () => resolve(STOPPED));
+});
+
 const program = new Command('demo')
   .description('Show what Strata does, on a running server or on one of its own.')
   .option('--photos <folder>', 'upload the photos of this folder; otherwise some are drawn')
@@ -33,6 +40,8 @@ const program = new Command('demo')
 const terminal = processTerminal();
 try {
   await demo(program.parse().opts<Options>(), terminal);
+  // A story that was stopped halfway still tries to reach its server.
+  process.exit();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
@@ -63,7 +72,9 @@ async function demo(options: Options, terminal: Terminal): Promise<void> {
     const name = server.started ? 'demo' : `demo-${Date.now().toString(36)}`;
     const place = options.place === undefined ? null : { file: options.place, limit };
     const narrator = new Narrator(terminal);
-    const ending = await tell({ client, narrator, name, photos, dapp: options.dapp, place, folder });
+    const told = tell({ client, narrator, name, photos, dapp: options.dapp, place, folder });
+    const ending = await Promise.race([told, stopped]);
+    if (ending === STOPPED) return;
 
     const stays = !server.started || options.once !== true;
     terminal.out(`\n${paint(terminal, 'bold', stays ? 'Open next' : 'Left behind')}\n`);
@@ -77,16 +88,9 @@ async function demo(options: Options, terminal: Terminal): Promise<void> {
     if (server.started && stays) {
       terminal.out(`   the log                           STRATA_KEY=${client.key} bin/strata events --limit 20\n`);
       terminal.out('\nThe server goes on. Ctrl-C stops it and removes its data; the pictures stay.\n');
-      await stopped();
+      await stopped;
     }
   } finally {
     await server.close();
   }
-}
-
-function stopped(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
 }

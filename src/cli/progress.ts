@@ -39,9 +39,10 @@ export function formatCount(count: number): string {
   return NUMBERS.format(count);
 }
 
-/** `12s`, `3m04s`, `1h20m`. */
+/** `2.5s`, `12s`, `3m04s`, `1h20m`. */
 export function formatDuration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)}s`;
+  const whole = Math.round(seconds);
   if (whole < 60) return `${whole}s`;
   if (whole < 3600) return `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, '0')}s`;
   return `${Math.floor(whole / 3600)}h${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')}m`;

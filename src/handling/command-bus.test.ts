@@ -8,7 +8,7 @@ import { defineEvent } from '#events/definition.ts';
 import { createCodec } from '#events/encoding.ts';
 import type { SubjectKeys } from '#events/sealing.ts';
 import { openSubjectKeys } from '#events/subject-keys.ts';
-import { type EmbeddedLog, openEmbeddedLog } from '#log/local/embedded-log.ts';
+import { type EmbeddedLog, openEmbeddedLog } from '#log/embedded/embedded-log.ts';
 import { errorTable } from '../errors.ts';
 import type { Bus, CommandRequest } from './bus.ts';
 import { catalogue } from './catalogue.ts';

@@ -41,6 +41,12 @@ export class ByteWriter {
     this.length += end - start;
   }
 
+  /** A text of characters below 256, a byte each. */
+  latin1(text: string): void {
+    this.reserve(text.length);
+    this.length += this.bytes.write(text, this.length, 'latin1');
+  }
+
   /** The bytes so far, on the same memory: valid until the next write. */
   view(): Buffer {
     return this.bytes.subarray(0, this.length);

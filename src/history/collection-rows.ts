@@ -23,27 +23,39 @@ export class CollectionRows {
     this.#trees = trees;
   }
 
-  /** The rows that a document stands in. */
-  of(key: TreeKey, document: Document | null): readonly TreeKey[] {
-    if (document === null || this.#indexes.length === 0) return [];
+  /** At `offset` the document became another. */
+  change(key: TreeKey, before: Document | null, after: Document | null, offset: number): void {
+    if (this.#indexes.length === 0) return;
+    const left = this.#rowsOf(key, before);
+    const entered = this.#rowsOf(key, after);
+    for (const row of left) if (!entered.includes(row)) this.#close(row, offset);
+    for (const row of entered) if (!left.includes(row)) this.#changed.set(row, offset);
+  }
+
+  /** The rows that a document stands in. Indexes often share their sort, which is then made once. */
+  #rowsOf(key: TreeKey, document: Document | null): readonly TreeKey[] {
+    if (document === null) return [];
     const rows: TreeKey[] = [];
+    let sort: IndexDefinition['sort'] | null = null;
+    let tail = '';
     for (let at = 0; at < this.#indexes.length; at++) {
       const index = this.#indexes[at]!;
       const value = index.value(document);
       if (value === null) continue;
-      const tail = sortPart(index.sort(document)) + key;
-      for (const single of typeof value === 'string' ? [value] : value) {
+      if (index.sort !== sort) {
+        sort = index.sort;
+        tail = sortPart(sort(document)) + key;
+      }
+      if (typeof value === 'string') {
+        rows.push(String.fromCharCode(at) + valuePart(value) + tail);
+        continue;
+      }
+      for (const single of value) {
         const row = String.fromCharCode(at) + valuePart(single) + tail;
         if (!rows.includes(row)) rows.push(row);
       }
     }
     return rows;
-  }
-
-  /** At `offset` the document left the rows `before` and stands in `after`. */
-  change(before: readonly TreeKey[], after: readonly TreeKey[], offset: number): void {
-    for (const row of before) if (!after.includes(row)) this.#close(row, offset);
-    for (const row of after) if (!before.includes(row)) this.#changed.set(row, offset);
   }
 
   /** Within a write transaction. In key order, because a page is then copied once. */

@@ -17,18 +17,27 @@ const PATCH_PART_MAX = 0.5;
 /** What a version costs in memory until the commit, beside its bytes. */
 const VERSION_OVERHEAD_BYTES = 512;
 
-/** A document as the fold knows it, with what the next commit writes. */
+/** No event's offset. */
+const NEVER = -1;
+
+/**
+ * A document as the fold knows it, with what the next commit writes. Most are met once in a long while, so what takes much
+ * memory is kept in bytes, and parsed objects only of documents that are met again.
+ */
 type State = {
   readonly key: TreeKey;
-  document: Document | null;
-  /** Canonical bytes of `document`; `null` with it. */
+  /** Canonical bytes; `null` where there is no document. */
   bytes: Buffer | null;
+  /** What `bytes` says, once it was parsed, of documents that are met again. */
+  document: Document | null;
   /** The last whole version's bytes, read when a patch is made. */
   base: Buffer | null;
-  rows: readonly TreeKey[];
   versions: VersionEntry[];
   hasOlder: boolean;
   changed: boolean;
+  /** Offset of the event that last asked for it. */
+  metAt: number;
+  isMetAgain: boolean;
 };
 
 /** The fold's side of a collection: collects a batch in memory and writes it, sorted, at the commit. */
@@ -62,7 +71,7 @@ export class FoldedCollection implements CollectionWriter {
   }
 
   get(key: string): Document | null {
-    return this.#state(key).document;
+    return this.#documentOf(this.#state(key));
   }
 
   put(key: string, document: Document): void {
@@ -71,7 +80,7 @@ export class FoldedCollection implements CollectionWriter {
 
   delete(key: string): void {
     const state = this.#state(key);
-    if (state.document !== null) this.#change(state, null, null);
+    if (state.bytes !== null) this.#change(state, null, null);
   }
 
   /** Before the write transaction: what its rows point to must be there first. */
@@ -110,13 +119,12 @@ export class FoldedCollection implements CollectionWriter {
 
   #change(state: State, document: Document | null, bytes: Buffer | null): void {
     if (bytes !== null && state.bytes !== null && bytes.equals(state.bytes)) return;
-    const rows = this.#rows.of(state.key, document);
-    this.#rows.change(state.rows, rows, this.offset);
-    this.#counts.change(state.document, document, this.offset);
+    const before = this.#documentOf(state);
+    this.#rows.change(state.key, before, document, this.offset);
+    this.#counts.change(before, document, this.offset);
     this.#addVersion(state, bytes);
-    state.document = document;
+    state.document = state.isMetAgain ? document : null;
     state.bytes = bytes;
-    state.rows = rows;
     this.#recentBytes += bytes?.length ?? 0;
     this.pendingBytes += VERSION_OVERHEAD_BYTES + (bytes?.length ?? 0);
     if (!state.changed) {
@@ -134,7 +142,7 @@ export class FoldedCollection implements CollectionWriter {
     } else {
       const touched = this.#touched.at('', this.offset);
       touched.varint(state.key.length);
-      touched.append(Buffer.from(state.key, 'latin1'));
+      touched.latin1(state.key);
       if (state.versions.length === VERSIONS_MAX) this.#moveToOlder(state);
     }
     state.versions.push(this.#store(state, bytes));
@@ -178,10 +186,13 @@ export class FoldedCollection implements CollectionWriter {
 
   #state(key: string): State {
     let state = this.#recent.get(key);
-    if (state !== undefined) return state;
-    state = this.#earlier.get(key) ?? this.#load(key);
-    this.#recent.set(key, state);
-    this.#recentBytes += VERSION_OVERHEAD_BYTES + (state.bytes?.length ?? 0);
+    if (state === undefined) {
+      state = this.#earlier.get(key) ?? this.#load(key);
+      this.#recent.set(key, state);
+      this.#recentBytes += VERSION_OVERHEAD_BYTES + (state.bytes?.length ?? 0);
+    }
+    if (state.metAt !== this.offset) state.isMetAgain = state.metAt !== NEVER;
+    state.metAt = this.offset;
     return state;
   }
 
@@ -189,13 +200,14 @@ export class FoldedCollection implements CollectionWriter {
     const key = documentKey(name);
     const state: State = {
       key,
-      document: null,
       bytes: null,
+      document: null,
       base: null,
-      rows: [],
       versions: [],
       hasOlder: false,
       changed: false,
+      metAt: NEVER,
+      isMetAgain: false,
     };
     const head = this.#trees.heads.get(key);
     if (head === undefined) return state;
@@ -207,9 +219,13 @@ export class FoldedCollection implements CollectionWriter {
     const whole = last.kind === WHOLE ? last : baseOf(versions)!;
     state.base = this.#file.read(whole.pointer, whole.length);
     state.bytes = last === whole ? state.base : applyPatch(state.base, this.#file.read(last.pointer, last.length));
-    state.document = documentOf(state.bytes);
-    state.rows = this.#rows.of(key, state.document);
     return state;
+  }
+
+  /** Parsed once an event at least: a fold reads a document and then changes it. */
+  #documentOf(state: State): Document | null {
+    if (state.bytes !== null) state.document ??= documentOf(state.bytes);
+    return state.document;
   }
 }
 

@@ -1,12 +1,10 @@
+import { canonicalJson } from '#events/canonical-json.ts';
 import type { Json } from '#events/event.ts';
 import type { Document } from './projection.ts';
 
-/**
- * Canonical JSON (RFC 8785): names sorted by UTF-16 units, numbers and strings as ECMAScript writes them, which is how the
- * RFC defines them.
- */
+/** Canonical JSON (RFC 8785). */
 export function documentBytes(document: Document): Buffer {
-  return Buffer.from(isSorted(document) ? JSON.stringify(document) : canonical(document), 'utf8');
+  return Buffer.from(isSorted(document) ? JSON.stringify(document) : canonicalJson(document), 'utf8');
 }
 
 export function documentOf(bytes: Buffer): Document {
@@ -14,7 +12,7 @@ export function documentOf(bytes: Buffer): Document {
   return JSON.parse(bytes.toString('utf8')) as Document;
 }
 
-/** Documents that were read are in order already, and a fold's changes keep it: the engine's own writer does then. */
+/** Documents that were read are in order already, and a fold's changes keep it: then the runtime's own writer is faster. */
 function isSorted(value: Json): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (Array.isArray(value)) {
@@ -29,12 +27,4 @@ function isSorted(value: Json): boolean {
     if (typeof item === 'object' && !isSorted(item)) return false;
   }
   return true;
-}
-
-function canonical(value: Json): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  const fields = value as Document;
-  const names = Object.keys(fields).sort();
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(fields[name]!)}`).join(',')}}`;
 }

@@ -11,6 +11,8 @@ import type { ProjectionDefinition } from './projection.ts';
 const COMMIT_INTERVAL_MS = 50;
 const CATCH_UP_COMMIT_INTERVAL_MS = 500;
 const FAR_BEHIND_EVENTS = 10_000;
+/** Folding makes small buffers by the hundred thousand: fewer and larger pieces of memory to cut them from. */
+const BUFFER_POOL_BYTES = 1024 * 1024;
 const IDLE_WAIT_MS = 60_000;
 
 export type FoldThreadOptions = {
@@ -30,6 +32,7 @@ export async function runFoldThread({ definitions, eventTypes, openLog }: FoldTh
   const { dir, logDir, progress: memory } = workerData as FoldThreadData;
   const progress = new FoldProgress(memory);
   const send = (message: FoldMessage) => port.postMessage(message);
+  Buffer.poolSize = BUFFER_POOL_BYTES;
   let log: LogReader | null = null;
   let folding: Folding | null = null;
   try {

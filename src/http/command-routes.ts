@@ -81,20 +81,21 @@ function integerParam(text: string): Json {
   return INTEGER.test(text) ? Number(text) : text;
 }
 
-/** The path's parameters and the body's fields together. @throws request.invalid */
-function joinFields(params: Fields, body: Json | undefined, takesBody: boolean): Fields {
+/** Adds the body's fields to the path's parameters, in place. @throws request.invalid */
+function joinFields(params: { [name: string]: Json }, body: Json | undefined, takesBody: boolean): Fields {
   if (body === undefined) return params;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw errors.error('request.invalid', 'the body must be a JSON object');
   }
-  const fields: { [name: string]: Json } = { ...params };
-  for (const [name, value] of Object.entries(body as Fields)) {
+  const given = body as Fields;
+  for (const name in given) {
     if (!takesBody) throw errors.error('request.invalid', 'this request takes no body');
-    if (name in params && params[name] !== value) {
+    const value = given[name]!;
+    if (Object.hasOwn(params, name) && params[name] !== value) {
       const mistake = { path: name, message: 'is another value than in the address' };
       throw errors.error('request.invalid', `${name} ${mistake.message}`, { errors: [mistake] });
     }
-    fields[name] = value;
+    params[name] = value;
   }
-  return fields;
+  return params;
 }

@@ -21,6 +21,9 @@ function typedFields(mediaType: string): string {
   return `${mediaType}\r\nX-Content-Type-Options: ${COMMON_FIELDS}`;
 }
 
+/** The library copies what a client does not take at once: larger bodies are handed to it bit by bit instead. */
+const COPIED_BYTES_MAX = 256 * 1024;
+
 /** A media type with nothing in it that could end a header field. */
 const MEDIA_TYPE = /^[\w.+/-]{3,127}(?:; ?[\w-]+=[\w.-]+)*$/;
 
@@ -88,6 +91,10 @@ export class Exchange {
   /** Answers. `headers` are flat: name before value. Does nothing when the exchange is over. */
   send(status: number, mediaType: string, body: string | Uint8Array, headers: readonly string[]): void {
     if (!this.begin()) return;
+    if (body.length > COPIED_BYTES_MAX && !this.headOnly) {
+      this.#pour(status, mediaType, typeof body === 'string' ? Buffer.from(body) : body, headers);
+      return;
+    }
     this.finish();
     this.res.cork(() => {
       this.writeHead(status, mediaType, headers);
@@ -138,6 +145,23 @@ export class Exchange {
   /** Tells the operator what the client is not told. */
   report(error: StrataError): void {
     if (error.code === 'server.failed') this.#desk.report('a request failed', { error: error.cause ?? error });
+  }
+
+  /** Sends a large body as the client takes it. */
+  #pour(status: number, mediaType: string, body: Uint8Array, headers: readonly string[]): void {
+    const { res } = this;
+    let from = 0;
+    const send = (offset: number): boolean => {
+      const [taken, complete] = res.tryEnd(body.subarray(offset - from), body.byteLength);
+      if (complete) this.finish();
+      return taken;
+    };
+    res.onWritable(send);
+    res.cork(() => {
+      this.writeHead(status, mediaType, headers);
+      from = res.getWriteOffset();
+      send(from);
+    });
   }
 
   #writeFields(headers: readonly string[]): void {

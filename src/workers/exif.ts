@@ -7,7 +7,7 @@ export type Exif = Pick<InspectedImage, 'takenAt' | 'location' | 'exif'>;
 export const NO_EXIF: Exif = { takenAt: null, location: null, exif: null };
 
 /** As JSON; what comes after is left out. */
-const TAGS_BYTES_MAX = 8192;
+const TAGS_BYTES_MAX = 64 * 1024;
 const TEXT_CHARACTERS_MAX = 512;
 /** Pointers and binary blocks: nothing for people to read. */
 const LEFT_OUT = /Pointer|MakerNote|Thumbnail|JPEGInterchangeFormat|PrintImageMatching|Padding|^undefined-/i;

@@ -52,8 +52,9 @@ function readSubpaths(root: string): Subpaths {
   }));
 }
 
-/** The file that a specifier names, or `null` for a package. */
+/** The source file that a specifier names, or `null` for a package or a JSON file. */
 function resolve(root: string, file: string, specifier: string, subpaths: Subpaths): string | null {
+  if (specifier.endsWith('.json')) return null;
   if (specifier.startsWith('.')) return relative(root, join(root, dirname(file), specifier));
   if (!specifier.startsWith('#')) return null;
   const subpath = subpaths.find(({ prefix }) => specifier.startsWith(prefix));

@@ -29,12 +29,19 @@ function blocksUnder(page: string, headings: readonly string[]): Block[] {
   );
 }
 
-/** curl is asked to fail on refusals: the pages leave that out to stay readable. */
+/**
+ * curl is asked to fail on refusals, which the pages leave out to stay readable; and to try again, because a script reads
+ * sooner after a change than a person does.
+ */
 function scriptOf(blocks: readonly Block[]): string {
   const commands = blocks.map(({ code, refused }) =>
     refused ? `if ( ${code.trim()} ); then echo "not refused: ${code.trim()}" >&2; exit 1; fi` : code,
   );
-  return ['set -euo pipefail', 'curl() { command curl --fail-with-body "$@"; }', ...commands].join('\n');
+  return [
+    'set -euo pipefail',
+    'curl() { command curl --fail-with-body --retry 3 --retry-delay 1 --retry-all-errors "$@"; }',
+    ...commands,
+  ].join('\n');
 }
 
 /** Runs a script; what it printed is told only when it failed. */

@@ -1,4 +1,5 @@
-import type { StrataClient } from '../client.ts';
+import { problemOf, type StrataClient } from '../client.ts';
+import { CliFailure } from '../failure.ts';
 import { formatBytes, formatCount } from '../progress.ts';
 import { zipFolder } from '../zip-folder.ts';
 import { drawBoard } from './draw.ts';
@@ -27,9 +28,9 @@ export type Ending = { readonly dappUrl: string; readonly picture: string };
 /** What every accepted command is answered with. */
 type Answer = { readonly position: string };
 
-const GRANT = 10_000;
-/** A credit for each kilobyte begun. */
-const BYTES_A_CREDIT = 1_000;
+/** Enough for 10 GB of photos. */
+const GRANT = 1_000_000;
+const BYTES_A_CREDIT = 10_000;
 
 /** The whole demo, step by step, on a server that runs. */
 export async function tell(story: Story): Promise<Ending> {
@@ -66,19 +67,27 @@ async function uploadPhotos({ client, narrator, name, photos }: Story, feed: Liv
   const ids: string[] = [];
   for (const { name: file, mediaType, read } of photos) {
     const bytes = await read();
-    const response = await client.request('POST', 'photos', { query: { account: name }, body: { bytes, mediaType } });
+    const response = await client.send('POST', 'photos', { query: { account: name }, body: { bytes, mediaType } });
+    if (!response.ok) {
+      narrator.line(`${file}: ${(await problemOf(response)).message}`);
+      continue;
+    }
     const { photo, duplicate } = (await response.json()) as { photo: string; duplicate: boolean };
     ids.push(photo);
     const credits = Math.ceil(bytes.length / BYTES_A_CREDIT);
     const debit = { amount: credits, operation: 'upload', bytes: bytes.length, reference: photo };
     const { position } = await client.command<Answer>('POST', `accounts/${name}/debits`, debit);
     await feed.arrived(position);
-    narrator.line(`${file}: ${formatBytes(bytes.length)}, ${credits} credits${duplicate ? ', here already' : ''}`);
+    narrator.line(
+      `${file}: ${formatBytes(bytes.length)}, ${credits} credit${credits === 1 ? '' : 's'}${duplicate ? ', here already' : ''}`,
+    );
   }
+  const [first] = ids;
+  if (first === undefined) throw new CliFailure('none of the photos was accepted');
   type Found = { takenAt: string | null; location: object | null };
-  const { takenAt, location } = await client.json<Found>(`photos/${ids[0]}`);
-  narrator.line(`EXIF of ${photos[0]!.name}: taken ${takenAt ?? 'no time'}, ${JSON.stringify(location)}`);
-  return ids[0]!;
+  const { takenAt, location } = await client.json<Found>(`photos/${first}`);
+  narrator.line(`EXIF of the first: taken ${takenAt ?? 'no time'}, ${JSON.stringify(location)}`);
+  return first;
 }
 
 /** Packs the folder and deploys it. Resolves with the address that it is published at. */

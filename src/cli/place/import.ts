@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { ProblemError, type StrataClient } from '../client.ts';
+import type { StrataClient } from '../client.ts';
 import { CliFailure } from '../failure.ts';
 import { isAfter } from '../log-events.ts';
-import { openPlaceFile, type PlaceFile } from './file.ts';
 import { Lanes, type Place } from './lanes.ts';
-import { mapColours, whiteFirst } from './palettes.ts';
-import { eachPlace, type PlaceFormat } from './row.ts';
+import { mapColours } from './palettes.ts';
+import { eachPlace } from './row.ts';
+import { boardFor, findBoard, isInside, type OpenedFile, openAll, type Target } from './target.ts';
 import { type SourcedRow, TimeOrder } from './time-order.ts';
 
 const LANES = 4;
@@ -54,8 +54,6 @@ export type ImportReport = {
   readonly position: string | null;
 };
 
-type Board = { readonly width: number; readonly height: number; readonly palette: readonly string[] };
-
 /**
  * Imports r/place data sets: reads and checks all rows, puts them in time order, then sends them. Each pixel's
  * idempotency key comes from its file's beginning and its line, so importing again adds nothing.
@@ -89,48 +87,6 @@ export async function importPlace(
     };
   } finally {
     await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-/** Makes the board that a data set was drawn on: its size, and its palette with white first. */
-export async function makeBoardFor(client: StrataClient, name: string, path: string): Promise<void> {
-  const { format, batches } = await openPlaceFile(path);
-  await batches.return(undefined);
-  await client.command('PUT', `boards/${name}`, boardFor(format));
-}
-
-function boardFor({ width, height, palette }: PlaceFormat): Board {
-  return { width, height, palette: whiteFirst(palette) };
-}
-
-type OpenedFile = PlaceFile & { readonly path: string };
-
-/** What rows become on this board. */
-type Target = { readonly format: PlaceFormat; readonly board: Board; readonly colours: readonly number[] };
-
-async function openAll(paths: readonly string[]): Promise<OpenedFile[]> {
-  const files: OpenedFile[] = [];
-  for (const path of paths) files.push({ path, ...(await openPlaceFile(path)) });
-  const other = files.find(({ format }) => format.name !== files[0]!.format.name);
-  if (other !== undefined) {
-    throw new CliFailure(`${other.path} is ${other.format.name} and ${files[0]!.path} is ${files[0]!.format.name}`);
-  }
-  const twin = files.find(({ identity }, at) => files.findIndex((file) => file.identity === identity) < at);
-  if (twin !== undefined) throw new CliFailure(`${twin.path} begins as another of the files does: it is there twice`);
-  return files;
-}
-
-async function findBoard(client: StrataClient, name: string, create: boolean): Promise<{ board: Board } | null> {
-  try {
-    const board = await client.json<Board & { cooldownSeconds: number }>(`boards/${name}`);
-    if (board.cooldownSeconds > 0) {
-      throw new CliFailure(`board ${name} has a cooldown of ${board.cooldownSeconds} s: import onto a board without`);
-    }
-    return { board };
-  } catch (error) {
-    if (!(error instanceof ProblemError) || error.problem.status !== 404) throw error;
-    if (!create) throw new CliFailure(`there is no board ${name}: make it first, or say --create`);
-    return null;
   }
 }
 
@@ -223,10 +179,6 @@ function placesOf(row: SourcedRow, file: OpenedFile, { format, board, colours }:
     places.push({ x, y, color, idempotencyKey, source: `${basename(file.path)}:${row.line}` });
   });
   return places;
-}
-
-function isInside(board: Board, x: number, y: number): boolean {
-  return x >= 0 && y >= 0 && x < board.width && y < board.height;
 }
 
 async function positionNow(client: StrataClient, board: string): Promise<string> {

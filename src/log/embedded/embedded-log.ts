@@ -1,477 +1,471 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Codec } from '#events/encoding.ts';
-import type { RecordedEvent } from '#events/event.ts';
-import type { GrowingBuffer } from '#events/growing-buffer.ts';
-import { formatPosition, type Position } from '#events/position.ts';
+import type { NewEvent, RecordedEvent } from '#events/event.ts';
+import type { Position } from '#events/position.ts';
+import type { Appended, Batch, EventLog, LogRange, NotAppended, OwnedBy, StreamRange, Write } from '#log/event-log.ts';
+import type { LogReader } from '#log/log-reader.ts';
 import { assert } from '../../assert.ts';
-import { errors, StrataError } from '../../errors.ts';
-import type { Appended, Batch, EventLog, LogRange, NotAppended, OwnedBy, StreamRange, Write } from '../event-log.ts';
-import type { LogReader } from '../log-reader.ts';
+import { errors, isStrataError, type StrataError } from '../../errors.ts';
+import { AppendBatch } from './append-batch.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { LiveTail } from './live-tail.ts';
-import { PendingGroup } from './pending-group.ts';
-import { recoverTail } from './recovery.ts';
-import { listSegments } from './segment-list.ts';
-import { SegmentReader } from './segment-reader.ts';
-import { SegmentWriter } from './segment-writer.ts';
-import { StreamIndex } from './stream-index.ts';
+import { SegmentReader } from './log-reader.ts';
+import { readBatch, readKeyed, readRange, readStreamRange } from './ranges.ts';
+import { findSegments, recoverLastSegment } from './recovery.ts';
+import { SegmentWriter, writeError } from './segment-writer.ts';
+import { openIndexStore, StreamIndex } from './stream-index.ts';
 
-const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+const PARTITION = 0;
 const WRITE_BYTES_MAX = 256 * 1024;
 const WRITE_EVENTS_MAX = 1000;
-/** Bytes that may wait for the group in flight; beyond it, `server.busy`. */
+/** Bytes that may wait for the write in flight; beyond it, `server.busy`. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
-const INDEX_INTERVAL_MS = 100;
-/** Events handed on at once when reading from files. */
-const READ_EVENTS = 1024;
-/** Events indexed in one transaction when the index is made again. */
-const INDEXED_AT_ONCE = 100_000;
-/** Streams whose enqueued revision is kept; what is dropped is found in the index again. */
-const REVISIONS_KEPT_MAX = 100_000;
+const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+const INDEX_INTERVAL_MS = 1000;
+const IMPORTED_AT_ONCE_BYTES = 4 * 1024 * 1024;
+const CATCH_UP_EVENTS = 512;
+/** How soon an unwritable log is tried again when no append asks for it. */
+const REPAIR_INTERVAL_MS = 1000;
 
 export type EmbeddedLogOptions = {
   /** Made if it is missing. */
   readonly dir: string;
   readonly codec: Codec;
-  /** `os` acknowledges before the sync: a crash of the machine may lose what was acknowledged. */
+  /** `os` answers before the sync: a crash of the machine may lose the last seconds of what was answered. */
   readonly durability: 'fsync' | 'os';
   /** ms since 1970. */
   readonly clock?: () => number;
   readonly disk?: Disk;
+  /** 64 MiB unless told. */
   readonly segmentBytesMax?: number;
-  /** How often the stream index is committed. */
+  /** How often what was appended goes into the stream index's trees: 1 s unless told. */
   readonly indexIntervalMs?: number;
-  /** Told of what an operator should know: a torn tail that was cut off. */
+  /** Told of what an operator should know: a torn tail that was moved away, an index that is made again. */
   readonly report?: (message: string) => void;
 };
 
 /**
- * The embedded engine: one process, one folder, one partition. Offsets are dense from 1.
+ * Opens the log in a folder, or makes one there: takes the folder's lock, checks the last segment, and brings the stream
+ * index up to date.
  *
- * @throws log.locked, log.corrupt when it is opened.
+ * @throws log.locked, log.corrupt naming the position, log.unknown-format, or what the disk says.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
-  const lock = lockFolder(options.dir);
+  const { dir, codec, durability } = options;
+  const { clock = Date.now, disk = nodeDisk, report = () => undefined } = options;
+  const { segmentBytesMax = SEGMENT_BYTES_MAX, indexIntervalMs = INDEX_INTERVAL_MS } = options;
+  const undo: (() => unknown)[] = [];
   try {
-    return await EmbeddedLog.open(options, lock);
+    const lock = lockFolder(dir);
+    undo.unshift(() => lock.release());
+    const recovery = { dir, disk, clock, report };
+    const segments = await findSegments(recovery);
+    const store = openIndexStore(dir, report);
+    undo.unshift(() => store.close());
+
+    const { logId, epoch } = segments.header;
+    const { checkpoint } = store;
+    const isThisLogs = checkpoint !== null && checkpoint.logId === logId && checkpoint.epoch === epoch;
+    const recovered = await recoverLastSegment(segments, isThisLogs ? checkpoint.offset : 0, recovery);
+    const reader = new SegmentReader(segments, codec);
+    let log: EmbeddedLog | null = null;
+    const durable = async () => log?.durable();
+    const index = await StreamIndex.open(recovered.head, {
+      store,
+      reader,
+      intervalMs: indexIntervalMs,
+      durable,
+      report,
+    });
+    const synced = durability === 'fsync';
+    const writer = await SegmentWriter.open({ segments, disk, clock, synced, segmentBytesMax, report });
+    log = new EmbeddedLog({
+      codec,
+      clock,
+      report,
+      lock,
+      reader,
+      index,
+      writer,
+      synced,
+      ...recovered,
+    });
+    return log;
   } catch (error) {
-    lock.release();
+    for (const step of undo) await step();
     throw error;
   }
 }
 
+type Parts = {
+  readonly codec: Codec;
+  readonly clock: () => number;
+  readonly report: (message: string) => void;
+  readonly lock: FolderLock;
+  readonly reader: SegmentReader;
+  readonly index: StreamIndex;
+  readonly writer: SegmentWriter;
+  /** True when a write is on the disk itself before it counts. */
+  readonly synced: boolean;
+  readonly head: number;
+  readonly endsWithMark: boolean;
+};
+
+/**
+ * The embedded engine: one process, one folder, one partition; offsets are dense from 1. What callers append in one turn of
+ * the event loop, and while a write is under way, becomes the next write: one to the disk at a time.
+ */
 export class EmbeddedLog implements EventLog {
   readonly id: string;
   readonly epoch: number;
-  readonly #options: EmbeddedLogOptions;
-  readonly #clock: () => number;
-  readonly #lock: FolderLock;
-  readonly #writer: SegmentWriter;
-  readonly #index: StreamIndex;
-  readonly #reader: SegmentReader;
-  readonly #tail = new LiveTail();
-  readonly #indexTimer: NodeJS.Timeout;
-  /** Revisions as enqueued. */
-  #revisions = new Map<string, number>();
-  #pending: PendingGroup;
-  #spare: GrowingBuffer | undefined = undefined;
-  #inFlight: PendingGroup | null = null;
-  #flushing = false;
-  #synced: number;
-  #enqueued: number;
+  readonly #parts: Parts;
+  readonly #tail: LiveTail;
+  /** Counts as synced: read, subscribed to, answered. */
+  #head: number;
+  /** What is known to be on the disk itself: the head, but for `durability=os`. */
+  #onDisk: number;
+  #nextOffset: number;
   #lastRecordedAt: number;
+  #endsWithMark: boolean;
+  #pending = new AppendBatch();
+  #spare = new AppendBatch();
+  #inFlight: AppendBatch | null = null;
+  #isRunning = false;
+  #isImporting = false;
   #fault: StrataError | null = null;
+  #repairTimer: NodeJS.Timeout | null = null;
+  #isRepairDue = false;
+  #syncCalls: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #closing: Promise<void> | null = null;
-  #writingIndex: Promise<void> = Promise.resolve();
 
-  static async open(options: EmbeddedLogOptions, lock: FolderLock): Promise<EmbeddedLog> {
-    const { dir, codec, disk = nodeDisk } = options;
-    for (const name of readdirSync(dir)) if (name.endsWith('.seg.new')) rmSync(join(dir, name));
-    const segments = listSegments(dir);
-    const last = segments.at(-1);
-    const logId = last?.header.logId ?? randomBytes(16).toString('hex');
-    const epoch = last?.header.epoch ?? 1;
-    const writer = new SegmentWriter({
-      dir,
-      disk,
-      logId,
-      epoch,
-      segmentBytesMax: options.segmentBytesMax ?? SEGMENT_BYTES_MAX,
-      sync: options.durability === 'fsync',
+  constructor(parts: Parts) {
+    const { reader, head } = parts;
+    this.#parts = parts;
+    this.id = reader.id;
+    this.epoch = reader.epoch;
+    this.#head = head;
+    this.#onDisk = head;
+    this.#nextOffset = head + 1;
+    this.#lastRecordedAt = head === 0 ? 0 : reader.at(head).recordedAt;
+    this.#endsWithMark = parts.endsWithMark;
+    this.#tail = new LiveTail({
+      synced: () => this.#head,
+      read: (after) => readBatch(reader, after, Math.min(this.#head, after + CATCH_UP_EVENTS)),
     });
-    let synced = 0;
-    if (last === undefined) await writer.begin(1);
-    else {
-      const tail = recoverTail(dir, last);
-      synced = tail.lastOffset;
-      await writer.resume(last.header.firstOffset, tail.validBytes);
-      writer.follows(last.header.previousFirst, last.header.previousBytes);
-      if (tail.cutBytes > 0) {
-        options.report?.(
-          `the log ended in a write that was never acknowledged: ${tail.cutBytes} bytes after position ${synced} were moved to cut-${synced + 1}.bytes`,
-        );
-      }
-    }
-    const reader = new SegmentReader(dir, codec);
-    const index = new StreamIndex(join(dir, 'index'));
-    await catchUp(index, reader, synced);
-    return new EmbeddedLog(options, lock, { logId, epoch, writer, reader, index, synced });
-  }
-
-  private constructor(
-    options: EmbeddedLogOptions,
-    lock: FolderLock,
-    parts: {
-      logId: string;
-      epoch: number;
-      writer: SegmentWriter;
-      reader: SegmentReader;
-      index: StreamIndex;
-      synced: number;
-    },
-  ) {
-    this.#options = options;
-    this.#clock = options.clock ?? Date.now;
-    this.#lock = lock;
-    this.id = parts.logId;
-    this.epoch = parts.epoch;
-    this.#writer = parts.writer;
-    this.#reader = parts.reader;
-    this.#index = parts.index;
-    this.#synced = parts.synced;
-    this.#enqueued = parts.synced;
-    this.#lastRecordedAt = parts.synced === 0 ? 0 : parts.reader.at(parts.synced).recordedAt;
-    this.#pending = new PendingGroup(options.codec);
-    this.#indexTimer = setInterval(() => this.#commitIndex(), options.indexIntervalMs ?? INDEX_INTERVAL_MS);
-    this.#indexTimer.unref();
-  }
-
-  /** Reads synced events at once, from memory or the files. */
-  reader(): LogReader {
-    return this.#reader;
-  }
-
-  /** The last synced offset, 0 for the empty log. */
-  headOffset(): number {
-    return this.#synced;
-  }
-
-  head(): Position {
-    return { epoch: this.epoch, offsets: [this.#synced] };
   }
 
   partitionOf(): number {
-    return 0;
+    return PARTITION;
   }
 
   ownerOf(): OwnedBy {
     return 'here';
   }
 
-  fault(): StrataError | null {
-    return this.#fault;
+  append(writes: readonly Write[]): Promise<readonly (Appended | NotAppended)[]> {
+    const results = new Array<Appended | NotAppended>(writes.length);
+    for (let at = 0; at < writes.length; at += 1) results[at] = this.#enqueue(writes[at]!);
+    return this.#call(results);
+  }
+
+  async settled(): Promise<void> {
+    if (this.#isRunning) await this.#call([]);
   }
 
   lastRevision(stream: string): number {
-    const known = this.#revisions.get(stream);
-    if (known !== undefined) return known;
-    const revision = this.#index.lastRevision(stream);
-    // Those of writes in flight must stay, so it is emptied only when none are.
-    if (this.#revisions.size >= REVISIONS_KEPT_MAX && this.#enqueued === this.#synced) this.#revisions.clear();
-    this.#revisions.set(stream, revision);
-    return revision;
-  }
-
-  append(writes: readonly Write[]): Promise<readonly (Appended | NotAppended)[]> {
-    if (this.#closing !== null) return Promise.resolve(failed(writes, errors.error('log.closed', 'the log is closed')));
-    if (this.#pending.bytes >= PENDING_BYTES_MAX) {
-      const busy = errors.error('server.busy', 'too much waits to be written', { retryAfterSeconds: 1 });
-      return Promise.resolve(failed(writes, busy));
-    }
-    const results = writes.map((write) => this.#enqueue(write));
-    return new Promise((resolve) => {
-      this.#whenSynced((failure) => {
-        if (failure === null) resolve(results);
-        else resolve(results.map((result) => (result.ok ? { ok: false, error: failure } : result)));
-      });
-    });
-  }
-
-  settled(): Promise<void> {
-    return new Promise((resolve) => this.#whenSynced(() => resolve()));
+    return this.#parts.index.tail(stream).revision;
   }
 
   async keyed(stream: string, key: string): Promise<readonly RecordedEvent[]> {
-    const first = this.#index.keyed(stream, key, this.#clock());
-    if (first === 0) return [];
-    const events: RecordedEvent[] = [];
-    for (let offset = first; offset <= this.#synced; offset += 1) {
-      const event = this.#reader.at(offset);
-      if (event.keyMark?.key !== key || event.stream !== stream) break;
-      events.push(event);
-    }
-    return events;
+    const { index, reader } = this.#parts;
+    const name = key + stream;
+    if (this.#pending.keys.has(name) || this.#inFlight?.keys.has(name)) await this.settled();
+    const offset = index.keyOffset(stream, key);
+    return offset === null ? [] : readKeyed(reader, stream, key, offset, this.#head);
   }
 
+  /** Each event is a write of its own. A failed import leaves what was imported before: start again in an empty folder. */
   async import(events: AsyncIterable<RecordedEvent>): Promise<Position> {
-    assert(this.#enqueued === 0, 'events are imported into an empty log only');
-    for await (const event of events) {
-      const expected = this.lastRevision(event.stream) + 1;
-      assert(event.revision === expected, `revision ${event.revision} of ${event.stream} follows ${expected - 1}`);
-      this.#record(event.stream, [{ ...event, partition: 0, offset: this.#enqueued + 1 }]);
-      if (this.#pending.bytes >= WRITE_BYTES_MAX) await this.#flushed();
-    }
-    await this.#flushed();
-    return this.head();
-  }
-
-  async *readStream(stream: string, range: StreamRange = {}): AsyncIterable<RecordedEvent> {
-    const { from = 0, to = -1, limit = Number.POSITIVE_INFINITY, backwards = false } = range;
-    const last = this.#index.lastRevision(stream);
-    const end = to === -1 ? last : Math.min(to, last);
-    for (let done = 0; done < limit && from + done <= end; done += READ_EVENTS) {
-      const count = Math.min(READ_EVENTS, limit - done, end - from - done + 1);
-      const low = backwards ? end - done - count + 1 : from + done;
-      const offsets = this.#index.offsets(stream, low, low + count - 1);
-      if (backwards) offsets.reverse();
-      for (const offset of offsets) yield this.#reader.at(offset);
+    if (this.#nextOffset !== 1) throw errors.error('request.invalid', 'a log is imported into an empty one only');
+    this.#isImporting = true;
+    try {
+      let results: (Appended | NotAppended)[] = [];
+      for await (const event of events) {
+        results.push(this.#enqueueRecorded(event));
+        if (this.#pending.groups.lengthBytes < IMPORTED_AT_ONCE_BYTES) continue;
+        throwFailed(await this.#call(results));
+        results = [];
+      }
+      throwFailed(await this.#call(results));
+      return this.head();
+    } finally {
+      this.#isImporting = false;
     }
   }
 
-  async *readAll(range: LogRange = {}): AsyncIterable<RecordedEvent> {
-    const { limit = Number.POSITIVE_INFINITY, backwards = false } = range;
-    const after = range.after === undefined ? 0 : this.#offsetOf(range.after);
-    const to = range.to === undefined ? this.#synced : Math.min(this.#offsetOf(range.to), this.#synced);
-    if (backwards) {
-      for (let offset = to; offset > after && to - offset < limit; offset -= 1) yield this.#reader.at(offset);
-      return;
-    }
-    const end = Math.min(to, after + limit);
-    for (let done = after; done < end; done += READ_EVENTS) yield* this.#read(done, Math.min(done + READ_EVENTS, end));
+  readStream(stream: string, range: StreamRange = {}): AsyncIterable<RecordedEvent> {
+    return readStreamRange(this.#parts.reader, this.#parts.index, stream, range);
+  }
+
+  readAll({
+    after,
+    to,
+    limit = Number.POSITIVE_INFINITY,
+    backwards = false,
+  }: LogRange = {}): AsyncIterable<RecordedEvent> {
+    const from = after === undefined ? 0 : this.#offsetOf(after);
+    const until = to === undefined ? this.#head : this.#offsetOf(to);
+    return readRange(this.#parts.reader, { after: from, to: until, limit, backwards });
   }
 
   subscribe(after: Position): AsyncIterable<Batch> {
-    const from = this.#offsetOf(after);
-    return this.#tail.follow(from, {
-      synced: () => this.#synced,
-      read: (offset) => this.#batch(offset),
-    });
+    return this.#tail.follow(this.#offsetOf(after));
+  }
+
+  head(): Position {
+    return { epoch: this.epoch, offsets: [this.#head] };
+  }
+
+  /** The last synced offset. */
+  headOffset(): number {
+    return this.#head;
   }
 
   async positionAt(time: Date): Promise<Position> {
-    return { epoch: this.epoch, offsets: [this.#reader.offsetAtTime(time.getTime(), this.#synced)] };
+    return { epoch: this.epoch, offsets: [this.#parts.reader.offsetAtTime(time.getTime(), this.#head)] };
   }
 
-  /** Writes what is enqueued, the end mark and the index, and lets the folder go. */
+  fault(): StrataError | null {
+    return this.#fault ?? this.#parts.index.fault;
+  }
+
+  /** Reads on this thread, from the caches that the log has. Closing it only empties them. */
+  reader(): LogReader {
+    return this.#parts.reader;
+  }
+
+  /** Resolves when all that counts as synced now is on the disk itself. */
+  async durable(): Promise<void> {
+    if (this.#onDisk >= this.#head) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#syncCalls.push({ resolve, reject });
+      this.#run();
+    });
+  }
+
+  /** Settles what is enqueued, marks the end, and gives the folder back. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    await this.settled();
-    clearInterval(this.#indexTimer);
-    this.#tail.close();
-    await this.#writingIndex;
-    if (this.#fault === null) await this.#writer.end(this.#synced + 1);
-    else await this.#writer.abandon();
-    await this.#index.commit(this.#checkpoint());
-    await this.#index.close();
-    this.#reader.close();
-    this.#lock.release();
+  #enqueue({ stream, expected, events }: Write): Appended | NotAppended {
+    assert(events.length > 0, 'a write has events');
+    if (this.#isImporting) return refused(errors.error('server.busy', 'the log is being imported'));
+    if (events.length > WRITE_EVENTS_MAX) return refused(tooLarge(`${events.length} events`));
+    const recordedAt = Math.max(this.#parts.clock(), this.#lastRecordedAt);
+    return this.#add(stream, expected, events, recordedAt);
   }
 
-  #enqueue(write: Write): Appended | NotAppended {
-    const { stream, expected, events } = write;
-    const current = this.lastRevision(stream);
-    const wanted = expected === 'none' ? -1 : expected;
-    if (wanted !== 'any' && wanted !== current) {
-      const error = errors.error('stream.revision-conflict', `${stream} is at revision ${current}, not ${wanted}`);
-      return { ok: false, error, currentRevision: current };
+  #enqueueRecorded(event: RecordedEvent): Appended | NotAppended {
+    if (event.recordedAt < this.#lastRecordedAt) {
+      return refused(errors.error('request.invalid', `event ${event.id} was recorded before the one that precedes it`));
     }
-    const recordedAt = Math.max(this.#clock(), this.#lastRecordedAt);
-    const recorded: RecordedEvent[] = [];
-    for (let at = 0; at < events.length; at += 1) {
-      const { id, type, version, at: stampedAt, actor, causation, keyMark, data } = events[at]!;
-      const revision = current + 1 + at;
-      const offset = this.#enqueued + 1 + at;
-      recorded.push({
-        id,
-        type,
-        version,
-        at: stampedAt,
-        actor,
-        causation,
-        keyMark,
-        data,
-        stream,
-        revision,
-        partition: 0,
-        offset,
-        recordedAt,
-      });
-    }
-    if (events.length === 0 || events.length > WRITE_EVENTS_MAX || !this.#record(stream, recorded)) {
-      const detail = `a write to ${stream} has more than ${WRITE_BYTES_MAX} bytes or ${WRITE_EVENTS_MAX} events, or none`;
-      return { ok: false, error: errors.error('log.write-too-large', detail) };
-    }
-    return { ok: true, events: recorded };
+    return this.#add(event.stream, event.revision - 1, [event], event.recordedAt);
   }
 
-  #record(stream: string, events: readonly RecordedEvent[]): boolean {
-    if (!this.#pending.add(events, WRITE_BYTES_MAX)) return false;
-    const last = events[events.length - 1]!;
-    this.#revisions.set(stream, last.revision);
-    this.#enqueued = last.offset;
-    this.#lastRecordedAt = last.recordedAt;
-    return true;
-  }
-
-  /** Calls back when all that is enqueued by now is synced, with `null`, or could not be, with the reason. */
-  #whenSynced(callback: (failure: StrataError | null) => void): void {
-    if (this.#pending.events.length === 0 && this.#inFlight === null) {
-      callback(null);
-      return;
+  /** Gives revision, offset and time, and encodes: from here on the order stands. */
+  #add(
+    stream: string,
+    expected: Write['expected'],
+    events: readonly NewEvent[],
+    recordedAt: number,
+  ): Appended | NotAppended {
+    const { index, codec } = this.#parts;
+    const batch = this.#pending;
+    if (this.#closing !== null) return refused(errors.error('log.closed', 'the log is closed'));
+    if (batch.groups.lengthBytes >= PENDING_BYTES_MAX) {
+      return refused(errors.error('server.busy', 'too much waits to be written', { retryAfterSeconds: 1 }));
     }
-    // With nothing of its own to write, it rests on the group in flight.
-    const group = this.#pending.events.length > 0 ? this.#pending : this.#inFlight!;
-    group.waiting.push(callback as (failure: unknown) => void);
-    if (!this.#flushing) void this.#flush();
+    try {
+      const tail = index.tail(stream);
+      const { revision: current } = tail;
+      if (expected !== 'any' && current !== (expected === 'none' ? -1 : expected)) {
+        return { ok: false, error: conflict(stream, expected, current), currentRevision: current };
+      }
+      const [offset, revision] = [this.#nextOffset, current + 1];
+      const bytes = batch.groups.add(codec, stream, events, offset, revision, recordedAt, WRITE_BYTES_MAX);
+      if (bytes > WRITE_BYTES_MAX) return refused(tooLarge(`${bytes} bytes`));
+      const recorded = events.map((event, at) => record(event, stream, revision + at, offset + at, recordedAt));
+      batch.add(tail, recorded);
+      tail.revision += events.length;
+      tail.unsynced += events.length;
+      this.#nextOffset += events.length;
+      this.#lastRecordedAt = recordedAt;
+      return { ok: true, events: recorded };
+    } catch (cause) {
+      if (isStrataError(cause)) return refused(cause);
+      return refused(errors.error('server.failed', `an event of ${stream} cannot be written`, { cause }));
+    }
   }
 
-  async #flushed(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#whenSynced((failure) => (failure === null ? resolve() : reject(failure)));
+  /** Answers with the results once all that is enqueued so far is settled. */
+  #call(results: readonly (Appended | NotAppended)[]): Promise<readonly (Appended | NotAppended)[]> {
+    const settled = this.#pending.call(results);
+    this.#run();
+    return settled;
+  }
+
+  #run(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#drive();
+  }
+
+  async #drive(): Promise<void> {
+    do {
+      // A turn of the event loop: everyone who was just answered, or who comes in meanwhile, shares the next write.
+      await setImmediate();
+      const batch = this.#pending;
+      this.#pending = this.#spare;
+      this.#inFlight = batch;
+      await this.#settle(batch);
+      this.#inFlight = null;
+      batch.clear();
+      this.#spare = batch;
+      if (this.#syncCalls.length > 0) await this.#sync();
+    } while (this.#pending.hasCalls || this.#syncCalls.length > 0 || this.#isRepairDue);
+    this.#isRunning = false;
+  }
+
+  /** Writes the batch and answers its callers; with nothing to write, what came before has been settled already. */
+  async #settle(batch: AppendBatch): Promise<void> {
+    const { writer } = this.#parts;
+    if (writer.isBroken && (batch.writes.length > 0 || this.#isRepairDue)) await this.#repair(this.#fault);
+    if (batch.writes.length === 0) return batch.answer();
+    if (writer.isBroken) return this.#fail(batch, this.#fault!, true);
+    try {
+      await writer.write(batch.groups, this.#onDisk);
+    } catch (cause) {
+      const isCertain = await this.#repair(cause);
+      return this.#fail(batch, writeError(cause), isCertain);
+    }
+    this.#commit(batch);
+  }
+
+  #commit(batch: AppendBatch): void {
+    const { index, synced } = this.#parts;
+    const after = this.#head;
+    this.#head += batch.events.length;
+    if (synced) this.#onDisk = this.#head;
+    this.#endsWithMark = false;
+    for (const { tail, events } of batch.writes) index.synced(tail, events);
+    this.#tail.push({ partition: PARTITION, after, to: this.#head, events: batch.events });
+    batch.answer();
+  }
+
+  /** Nothing of the batch is in the log, nor what was enqueued after it: all of it rests on the batch. */
+  #fail(batch: AppendBatch, error: StrataError, isCertain: boolean): void {
+    const pending = this.#pending;
+    this.#nextOffset = this.#head + 1;
+    for (const { tail } of [...batch.writes, ...pending.writes]) {
+      tail.revision -= tail.unsynced;
+      tail.unsynced = 0;
+    }
+    const unknown = errors.error('command.outcome-unknown', 'the log could not tell what became of the write', {
+      cause: error,
     });
+    batch.answer((result) => ({ ok: false, error: isCertain || !result.ok ? error : unknown }));
+    pending.answer(() => ({ ok: false, error }));
+    pending.clear();
   }
 
-  /** Writes group after group until nothing waits. */
-  async #flush(): Promise<void> {
-    this.#flushing = true;
-    while (this.#pending.events.length > 0) {
-      const group = this.#pending;
-      this.#inFlight = group;
-      this.#pending = new PendingGroup(this.#options.codec, this.#spare);
-      this.#spare = undefined;
-      const failure = await this.#write(group);
-      if (failure === null) this.#publish(group);
-      else this.#fail(group, failure);
+  /** Tries to make the log writable after a failure. True when what failed is certainly not in the log. */
+  async #repair(cause: unknown): Promise<boolean> {
+    this.#isRepairDue = false;
+    this.#fault ??= writeError(cause);
+    const failure = await this.#parts.writer.repair(cause);
+    this.#fault = failure === null ? null : failure.error;
+    if (failure !== null && this.#closing === null) {
+      this.#repairTimer ??= setTimeout(() => {
+        this.#repairTimer = null;
+        this.#isRepairDue = this.#closing === null && this.#fault !== null;
+        if (this.#isRepairDue) this.#run();
+      }, REPAIR_INTERVAL_MS).unref();
     }
-    this.#flushing = false;
+    return failure === null || failure.isCertain;
   }
 
-  /**
-   * Writes one group, synced; or says why not. What a failed write may have left in the segment is cut off for good
-   * before anybody is told that it was not appended.
-   */
-  async #write(group: PendingGroup): Promise<StrataError | null> {
+  async #sync(): Promise<void> {
+    const calls = this.#syncCalls;
+    this.#syncCalls = [];
+    const head = this.#head;
     try {
-      if (this.#fault !== null) await this.#recover();
-    } catch (cause) {
-      return asLogError(cause);
+      await this.#parts.writer.sync();
+      this.#onDisk = head;
+      for (const { resolve } of calls) resolve();
+    } catch (error) {
+      this.#parts.report(`the log could not be synced: what was written after ${this.#onDisk} may be lost: ${error}`);
+      await this.#repair(error);
+      for (const { reject } of calls) reject(error);
     }
+  }
+
+  async #close(): Promise<void> {
+    const { index, writer, lock, report } = this.#parts;
+    await this.settled();
+    if (this.#repairTimer !== null) clearTimeout(this.#repairTimer);
+    this.#tail.close();
     try {
-      await this.#writer.append(group.seal(this.#synced), group.events[0]!.offset);
-      return null;
-    } catch (cause) {
-      this.#fault = asLogError(cause);
+      if (!writer.isBroken && !this.#endsWithMark) await this.#mark();
+    } catch (error) {
+      report(`the log could not be marked as closed, so the next start checks more of it: ${error}`);
     }
-    const failure = this.#fault;
-    try {
-      await this.#recover();
-      return failure;
-    } catch (cause) {
-      return errors.error('command.outcome-unknown', 'the write failed, and the log could not be mended', { cause });
+    await index.close().catch((error) => report(`the stream index could not be closed: ${error}`));
+    await writer.close().catch((error) => report(`a segment could not be closed: ${error}`));
+    lock.release();
+  }
+
+  async #mark(): Promise<void> {
+    const { writer, synced } = this.#parts;
+    if (!synced) await writer.sync();
+    this.#onDisk = this.#head;
+    this.#pending.groups.addEndMark(this.#head, this.#lastRecordedAt);
+    await writer.write(this.#pending.groups, this.#onDisk);
+    if (!synced) await writer.sync();
+  }
+
+  #offsetOf({ epoch, offsets }: Position): number {
+    const [offset = -1] = offsets;
+    if (epoch !== this.epoch || offsets.length !== 1) {
+      throw errors.error('position.other-epoch', `the log is in epoch ${this.epoch}, with one partition`);
     }
-  }
-
-  #publish(group: PendingGroup): void {
-    this.#synced = group.events[group.events.length - 1]!.offset;
-    for (const event of group.events) this.#index.add(event);
-    this.#spare = group.reusable;
-    this.#inFlight = null;
-    this.#tail.push(group.events);
-    for (const waiting of group.waiting) waiting(null);
-  }
-
-  /** Fails the group, and with it all that was enqueued after it. */
-  #fail(group: PendingGroup, failure: StrataError): void {
-    const waiting = [...group.waiting, ...this.#pending.waiting];
-    this.#pending = new PendingGroup(this.#options.codec);
-    this.#inFlight = null;
-    this.#enqueued = this.#synced;
-    this.#revisions.clear();
-    for (const callback of waiting) callback(failure);
-  }
-
-  /** Begins a new segment at the last synced position: the old one ends there. */
-  async #recover(): Promise<void> {
-    await this.#writer.begin(this.#synced + 1);
-    this.#fault = null;
-  }
-
-  #checkpoint() {
-    return { offset: this.#synced, hash: this.#synced === 0 ? '' : this.#reader.hashAt(this.#synced) };
-  }
-
-  #commitIndex(): void {
-    if (this.#index.waiting === 0) return;
-    const checkpoint = this.#checkpoint();
-    this.#writingIndex = this.#writingIndex.then(() => this.#index.commit(checkpoint));
-  }
-
-  #offsetOf(position: Position): number {
-    if (position.epoch !== this.epoch || position.offsets.length !== 1) {
-      throw errors.error(
-        'position.other-epoch',
-        `${formatPosition(position)} is not of epoch ${this.epoch} of this log`,
-      );
-    }
-    return position.offsets[0]!;
-  }
-
-  #read(after: number, to: number): RecordedEvent[] {
-    const events: RecordedEvent[] = [];
-    this.#reader.visit(after, to, (event) => events.push(event.toRecorded()));
-    return events;
-  }
-
-  #batch(after: number): Batch {
-    const to = Math.min(this.#synced, after + READ_EVENTS);
-    return { partition: 0, after, to, events: this.#read(after, to) };
+    if (offset > this.#head) throw errors.error('history.future-position', `the log ends at ${this.#head}`);
+    return offset;
   }
 }
 
-/** Brings the index up to the head, from its checkpoint where that is of this log, else from the start. */
-async function catchUp(index: StreamIndex, reader: SegmentReader, head: number): Promise<void> {
-  const checkpoint = index.checkpoint;
-  let from = checkpoint?.offset ?? 0;
-  if (checkpoint !== null && (from > head || (from > 0 && reader.hashAt(from) !== checkpoint.hash))) {
-    await index.clear();
-    from = 0;
-  }
-  for (let done = from; done < head; ) {
-    const to = Math.min(head, done + INDEXED_AT_ONCE);
-    reader.visit(done, to, (event) => index.add(event));
-    done = to;
-    if (done < head) await index.commit({ offset: done, hash: reader.hashAt(done) });
-  }
+function record(event: NewEvent, stream: string, revision: number, offset: number, recordedAt: number): RecordedEvent {
+  const { id, type, version, at, actor, causation, keyMark, data } = event;
+  const partition = PARTITION;
+  return { id, type, version, at, actor, causation, keyMark, data, stream, revision, partition, offset, recordedAt };
 }
 
-function failed(writes: readonly Write[], error: StrataError): NotAppended[] {
-  return writes.map(() => ({ ok: false, error }));
+function refused(error: StrataError): NotAppended {
+  return { ok: false, error };
 }
 
-function asLogError(cause: unknown): StrataError {
-  if (cause instanceof StrataError) return cause;
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
-  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-  return errors.error(isFull ? 'log.disk-full' : 'log.write-failed', `the log could not be written: ${String(cause)}`, {
-    retryAfterSeconds: isFull ? 30 : 1,
-    cause,
-  });
+function tooLarge(size: string): StrataError {
+  return errors.error('log.write-too-large', `a write of ${size} is more than 256 KiB or 1,000 events`);
+}
+
+function conflict(stream: string, expected: Write['expected'], current: number): StrataError {
+  const wanted = expected === 'none' ? 'none' : `revision ${expected}`;
+  const found = current === -1 ? 'none' : `revision ${current}`;
+  return errors.error('stream.revision-conflict', `${stream} has ${found}, not ${wanted}`);
+}
+
+function throwFailed(results: readonly (Appended | NotAppended)[]): void {
+  for (const result of results) if (!result.ok) throw result.error;
 }

@@ -1,48 +1,50 @@
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errors } from '../../errors.ts';
 
+const SQLITE_BUSY = 5;
+
 export type FolderLock = { release(): void };
 
-/** Folders that this process holds: a POSIX lock does not hold against its own process. */
-const held = new Set<string>();
-
 /**
- * Owns the folder until released or the process ends, however it ends: SQLite's exclusive lock is the kernel's, where a
- * file with a process id lies in containers and after a crash.
+ * Takes the folder for this process: a lock that the kernel holds for as long as the process lives, and frees however it
+ * ends. Node has no call for one; SQLite's exclusive lock on a file of its own is one (`fcntl`, https://sqlite.org/lockingv3.html),
+ * and refuses a second opening in the same process too. Nothing else may open `lock`: closing it would free the lock.
  *
  * @throws log.locked, saying who has it.
  */
 export function lockFolder(dir: string): FolderLock {
-  const folder = realpathSync(dir);
-  const ownerFile = join(folder, 'owner.json');
-  if (held.has(folder)) throw locked(folder, ownerFile);
-  const database = new DatabaseSync(join(folder, 'lock'));
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const ownerPath = join(dir, 'owner.json');
+  const database = new DatabaseSync(join(dir, 'lock'), { timeout: 0 });
   try {
-    database.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
-  } catch (cause) {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
     database.close();
-    throw locked(folder, ownerFile, cause);
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY)) throw error;
+    throw errors.error('log.locked', `${dir} is in use by ${ownerOf(ownerPath)}`, { retryAfterSeconds: 5 });
   }
-  held.add(folder);
-  writeFileSync(ownerFile, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }));
+  const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  writeFileSync(ownerPath, `${JSON.stringify(owner)}\n`);
+  let held = true;
   return {
     release() {
+      if (!held) return;
+      held = false;
+      rmSync(ownerPath, { force: true });
       database.close();
-      held.delete(folder);
     },
   };
 }
 
-function locked(folder: string, ownerFile: string, cause?: unknown) {
-  let owner = 'an unknown process';
+function ownerOf(path: string): string {
   try {
-    const { pid, host, since } = JSON.parse(readFileSync(ownerFile, 'utf8')) as { [name: string]: unknown };
-    owner = `process ${pid} on ${host}, since ${since}`;
+    const { pid, host, since } = JSON.parse(readFileSync(path, 'utf8')) as { [name: string]: unknown };
+    return `process ${pid} on ${host} since ${since}`;
   } catch {
-    // The owner may be writing it at this moment; the lock is what counts.
+    // The file only explains the lock: it may not be written yet.
+    return 'another process';
   }
-  return errors.error('log.locked', `${folder} is in use by ${owner}`, { cause });
 }

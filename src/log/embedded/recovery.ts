@@ -1,52 +1,153 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errors } from '../../errors.ts';
-import { GROUP_HEADER_BYTES, isGroupValid, nextGroupAt, readGroupHeader, SEGMENT_HEADER_BYTES } from './format.ts';
-import type { Segment } from './segment-list.ts';
+import { corrupt } from './damage.ts';
+import type { Disk } from './disk.ts';
+import { GROUP_HEADER_BYTES, GROUP_MAGIC, GroupHeader } from './group.ts';
+import { GroupWalk, readAt } from './group-walk.ts';
+import { createSegment } from './segment-file.ts';
+import { SEGMENT_HEADER_BYTES } from './segment-header.ts';
+import { SegmentMap } from './segment-map.ts';
+import { requireSegments, type Segment, Segments } from './segments.ts';
 
-/** The last segment after a look at all of its groups. */
-export type Tail = {
-  /** The last offset that counts. */
-  readonly lastOffset: number;
-  /** How many bytes of the segment count. */
-  readonly validBytes: number;
-  /** Bytes after them that were cut off; 0 after a clean close. */
-  readonly cutBytes: number;
+const COPIED_BYTES_MAX = 1024 * 1024;
+
+export type Recovery = {
+  readonly dir: string;
+  readonly disk: Disk;
+  readonly clock: () => number;
+  readonly report: (message: string) => void;
+};
+
+/** The folder's segments; in an empty folder, the first one of a new log. */
+export async function findSegments({ dir, disk, clock }: Recovery): Promise<Segments> {
+  for (const name of readdirSync(dir)) {
+    // Left by a crash between making a segment and naming it.
+    if (name.endsWith('.seg.tmp')) await disk.remove(join(dir, name));
+  }
+  const found = Segments.open(dir);
+  if (found !== null) return found;
+  const logId = randomBytes(16).toString('hex');
+  const header = { logId, epoch: 1, number: 1, first: 1, previousLength: 0, createdAt: clock() };
+  await (await createSegment(disk, dir, header, false)).close();
+  return requireSegments(dir);
+}
+
+/** Where the log goes on. */
+export type Recovered = {
+  /** The last event's offset; everything up to it is on the disk itself. */
+  readonly head: number;
+  /** True after a clean close that nothing was written after. */
+  readonly endsWithMark: boolean;
 };
 
 /**
- * Verifies the log's last segment. Damage that a valid group follows is corruption, because a group is written only when
- * the one before it was synced; damage after the last valid group is a torn tail, which was never acknowledged: it is
- * copied to `cut-<position>.bytes` and must be cut off by the caller.
+ * Checks the last segment, and makes what it holds durable. Damage that something written later proves to have been synced
+ * is corruption; else it is a torn tail, which no one was told of: it is moved away. `knownSynced` is an offset that the
+ * log is known to have been synced up to, from elsewhere.
  *
  * @throws log.corrupt, naming the position.
  */
-export function recoverTail(dir: string, segment: Segment): Tail {
-  const bytes = readFileSync(segment.path);
-  let lastOffset = segment.header.firstOffset - 1;
-  let at = SEGMENT_HEADER_BYTES;
-  for (;;) {
-    const header = readGroupHeader(bytes, at);
-    if (header === null || !isGroupValid(bytes, at, header)) break;
-    if (header.firstOffset !== lastOffset + 1) throw corrupt(segment, lastOffset + 1, at);
-    lastOffset += header.events;
-    at += GROUP_HEADER_BYTES + header.bodyBytes;
+export async function recoverLastSegment(
+  segments: Segments,
+  knownSynced: number,
+  recovery: Recovery,
+): Promise<Recovered> {
+  const segment = segments.last;
+  const { path } = segment;
+  const map = new SegmentMap(segment.first);
+  const walk = new GroupWalk(path, segments.seed, SEGMENT_HEADER_BYTES, segment.first);
+  let synced = segment.first - 1;
+  let endsWithMark = false;
+  let outcome = walk.next();
+  for (; outcome === 'group'; outcome = walk.next()) {
+    const { header, position } = walk;
+    map.add(header.first, header.count, position, GROUP_HEADER_BYTES + header.bodyLength, header.recordedAt);
+    synced = Math.max(synced, header.synced);
+    endsWithMark = header.isEndMark;
   }
-  for (let later = nextGroupAt(bytes, at + 1); later !== -1; later = nextGroupAt(bytes, later + 1)) {
-    const header = readGroupHeader(bytes, later);
-    // A group of an earlier life of the same disk blocks would have another offset.
-    if (header !== null && isGroupValid(bytes, later, header) && header.firstOffset > lastOffset) {
-      throw corrupt(segment, lastOffset + 1, at);
+  segment.map = map;
+  const head = map.nextOffset - 1;
+  if (outcome === 'damaged') {
+    const offset = map.nextOffset;
+    const witness = offset <= knownSynced ? 'the index' : witnessAfter(segment, segments.seed, map.end, offset);
+    if (witness !== null) {
+      throw corrupt(offset, path, map.end, `${walk.damage}, though ${witness} says that it was on the disk`);
     }
+    await cutTail(segment, map.end, head, walk.damage, recovery);
+    endsWithMark = false;
   }
-  const cut = bytes.subarray(at);
-  if (cut.length > 0) writeFileSync(join(dir, `cut-${lastOffset + 1}.bytes`), cut, { mode: 0o600, flush: true });
-  return { lastOffset, validBytes: at, cutBytes: cut.length };
+  if (synced < head) await writeAgain(segment, map, synced + 1, recovery.disk);
+  return { head, endsWithMark };
 }
 
-function corrupt(segment: Segment, offset: number, at: number) {
-  return errors.error(
-    'log.corrupt',
-    `at position ${offset}: damage in ${segment.path} at byte ${at}, before events that are whole; restore the file from a copy`,
+/** A valid header after the damage that says the damaged event was synced when it was written. */
+function witnessAfter({ path }: Segment, seed: number, from: number, offset: number): string | null {
+  const { size } = statSync(path);
+  const bytes = Buffer.allocUnsafeSlow(size - from);
+  const length = readAt(path, bytes, from);
+  const header = new GroupHeader();
+  for (let at = bytes.indexOf(GROUP_MAGIC, 1); at !== -1; at = bytes.indexOf(GROUP_MAGIC, at + 1)) {
+    if (at + GROUP_HEADER_BYTES > length) return null;
+    if (header.read(bytes, at, seed) && header.synced >= offset) return `what was written later (byte ${from + at})`;
+  }
+  return null;
+}
+
+/** Moves what follows `from` into a file of its own, synced before the segment is cut. */
+async function cutTail(
+  { path }: Segment,
+  from: number,
+  head: number,
+  damage: string,
+  { dir, disk, report }: Recovery,
+): Promise<void> {
+  const name = cutName(dir, head);
+  const { size } = statSync(path);
+  const cut = await disk.create(join(dir, name), false);
+  try {
+    for (let position = from; position < size; position += COPIED_BYTES_MAX) {
+      const bytes = Buffer.allocUnsafe(Math.min(COPIED_BYTES_MAX, size - position));
+      await cut.write(bytes.subarray(0, readAt(path, bytes, position)), position - from);
+    }
+    await cut.sync();
+  } finally {
+    await cut.close();
+  }
+  await disk.syncFolder(dir);
+  const file = await disk.open(path, false);
+  try {
+    await file.truncate(from);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  report(
+    `the log's last write was cut off before it was acknowledged (${damage}): ${size - from} bytes after position ` +
+      `${head} were moved to ${name}`,
   );
+}
+
+function cutName(dir: string, position: number): string {
+  let name = `cut-${position}.bytes`;
+  for (let again = 2; existsSync(join(dir, name)); again += 1) name = `cut-${position}-${again}.bytes`;
+  return name;
+}
+
+/**
+ * Writes what nothing proves to be on the disk once more, and syncs it. After a failed sync the page cache may call pages
+ * clean that never reached the disk, and the process that saw the failure may be gone: reading them proves nothing.
+ */
+async function writeAgain({ path }: Segment, map: SegmentMap, offset: number, disk: Disk): Promise<void> {
+  const file = await disk.open(path, false);
+  try {
+    for (let position = map.entry(map.entryOf(offset)).position; position < map.end; position += COPIED_BYTES_MAX) {
+      const bytes = Buffer.allocUnsafe(Math.min(COPIED_BYTES_MAX, map.end - position));
+      readAt(path, bytes, position);
+      await file.write(bytes, position);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

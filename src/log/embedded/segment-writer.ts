@@ -1,116 +1,184 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { assert } from '../../assert.ts';
+import { errors, isStrataError, type StrataError } from '../../errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import {
-  GROUP_HEADER_BYTES,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-  sealGroup,
-  segmentName,
-  writeSegmentHeader,
-} from './format.ts';
+import type { GroupBuffer } from './group-buffer.ts';
+import { createSegment } from './segment-file.ts';
+import { SEGMENT_HEADER_BYTES } from './segment-header.ts';
+import { mapPath, SegmentMap } from './segment-map.ts';
+import type { Segment, Segments } from './segments.ts';
+
+/** Below this a full disk stays full: another try would only leave another empty segment behind. */
+const ROOM_BYTES_MIN = 1024 * 1024;
 
 export type SegmentWriterOptions = {
-  readonly dir: string;
+  readonly segments: Segments;
   readonly disk: Disk;
-  readonly logId: string;
-  readonly epoch: number;
-  /** A segment is full when it has so many bytes. */
+  readonly clock: () => number;
+  /** True when a group is on the disk itself before it counts. */
+  readonly synced: boolean;
   readonly segmentBytesMax: number;
-  /** False leaves syncing to the operating system. */
-  readonly sync: boolean;
+  readonly report: (message: string) => void;
 };
 
-/** Appends groups to the last segment; one at a time. */
+/** What is known of a write that failed, after trying to make it certain. */
+export type Failure = {
+  readonly error: StrataError;
+  /** True when what was being written is certainly not in the log. */
+  readonly isCertain: boolean;
+};
+
+/**
+ * Writes groups at the end of the last segment. After a failed write or sync a segment is never written again where it
+ * failed: the page cache may show bytes that the disk lacks. A new one names how much of it counts.
+ */
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions;
-  #file: DiskFile | null = null;
-  #first = 0;
-  /** Bytes of the segment that count: all that is synced. */
-  #bytes = 0;
+  #file: DiskFile;
+  #segment: Segment;
+  /** Where the next group goes; what the segment holds beyond does not count. */
+  #position: number;
+  /** True when the last segment must not be written any more before `repair` has succeeded. */
+  #isBroken = false;
+  /** True once the failed bytes are certainly not in the log, however the repair goes on. */
+  #isCut = false;
 
-  constructor(options: SegmentWriterOptions) {
+  private constructor(options: SegmentWriterOptions, file: DiskFile) {
     this.#options = options;
+    this.#file = file;
+    this.#segment = options.segments.last;
+    this.#position = this.#segment.map.end;
   }
 
-  /** Goes on with a segment of which `validBytes` count; what follows them is cut off. */
-  async resume(first: number, validBytes: number): Promise<void> {
-    const file = await this.#options.disk.open(join(this.#options.dir, segmentName(first)), 'r+');
-    await file.truncate(validBytes);
-    await file.sync();
-    this.#file = file;
-    this.#first = first;
-    this.#bytes = validBytes;
+  /** Goes on after the last group of the last segment, which recovery has checked. */
+  static async open(options: SegmentWriterOptions): Promise<SegmentWriter> {
+    const { last } = options.segments;
+    const writer = new SegmentWriter(options, await options.disk.open(last.path, options.synced));
+    await writer.#saveMap(last);
+    return writer;
+  }
+
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Writes the groups; begins a new segment first when the last one is full. `synced`: how far the disk itself is. */
+  async write(groups: GroupBuffer, synced: number): Promise<void> {
+    const { segments, segmentBytesMax } = this.#options;
+    const isFull = this.#position + groups.lengthBytes > segmentBytesMax;
+    if (isFull && !this.#isEmpty) await this.#roll();
+    await this.#file.write(groups.finish(synced, segments.seed), this.#position);
+    const { map } = this.#segment;
+    const base = this.#position;
+    for (const { at, first, count, end, recordedAt } of groups.groups) {
+      map.add(first, count, base + at, end - at, recordedAt);
+    }
+    this.#position = base + groups.lengthBytes;
+  }
+
+  /** Makes what was written durable, where `write` does not. */
+  async sync(): Promise<void> {
+    await this.#file.sync();
   }
 
   /**
-   * Begins a segment: temporary file, sync, rename, sync of the folder. From then on the one before ends where its last
-   * synced group did, whatever else its file holds.
+   * After `write` failed: makes it certain that what was being written does not count, and the log writable again. Called
+   * again later when the log stayed unwritable.
    */
-  async begin(firstOffset: number): Promise<void> {
-    const { dir, disk, logId, epoch } = this.#options;
-    const replaces = firstOffset === this.#first;
-    const header: SegmentHeader = {
+  async repair(cause: unknown): Promise<Failure | null> {
+    this.#isBroken = true;
+    let problem = cause;
+    try {
+      await this.#goOn();
+      this.#isBroken = false;
+      this.#isCut = false;
+      return null;
+    } catch (error) {
+      problem = error;
+    }
+    // No room for a new segment, or no working disk: at least the old one can be cut, perhaps.
+    if (!this.#isCut)
+      this.#isCut = await this.#cut().then(
+        () => true,
+        () => false,
+      );
+    return { error: writeError(problem), isCertain: this.#isCut };
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+    if (!this.#isBroken) await this.#saveMap(this.#segment);
+  }
+
+  get #isEmpty(): boolean {
+    return this.#position === SEGMENT_HEADER_BYTES;
+  }
+
+  /** A segment without a group is cut and used again, so that a failing disk does not fill up with empty ones. */
+  async #goOn(): Promise<void> {
+    const { disk, segments } = this.#options;
+    const free = await disk.freeBytes(segments.dir);
+    if (free < ROOM_BYTES_MIN) {
+      throw errors.error('log.disk-full', `${free} bytes are free in ${segments.dir}`, { retryAfterSeconds: 5 });
+    }
+    if (this.#isEmpty) await this.#cut();
+    else await this.#begin();
+  }
+
+  async #cut(): Promise<void> {
+    await this.#file.truncate(this.#position);
+    await this.#file.sync();
+  }
+
+  /** The full segment is synced before the next one says how long it is. */
+  async #roll(): Promise<void> {
+    if (!this.#options.synced) await this.#file.sync();
+    await this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const { disk, segments, clock, synced } = this.#options;
+    const previous = this.#segment;
+    const { logId, epoch, number } = previous.header;
+    const header = {
       logId,
       epoch,
-      firstOffset,
-      previousFirst: replaces ? this.#previousFirst : this.#first,
-      previousBytes: replaces ? this.#previousBytes : this.#bytes,
+      number: number + 1,
+      first: previous.map.nextOffset,
+      previousLength: this.#position,
+      createdAt: clock(),
     };
-    const path = join(dir, segmentName(firstOffset));
-    const temporary = `${path}.new`;
-    const file = await disk.open(temporary, 'w');
-    try {
-      await file.write(writeSegmentHeader(header), 0);
-      await file.sync();
-      await disk.rename(temporary, path);
-      await disk.syncFolder(dir);
-    } catch (error) {
-      await file.close();
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    await this.#file?.close();
+    const file = await createSegment(disk, segments.dir, header, synced);
+    // A reader may have found it already.
+    segments.refresh();
+    const segment = segments.at(number);
+    assert(segment.first === header.first, 'a segment that was made is found');
+    segment.map = new SegmentMap(header.first);
+    this.#segment = segment;
+    const old = this.#file;
     this.#file = file;
-    this.#first = firstOffset;
-    this.#bytes = SEGMENT_HEADER_BYTES;
-    this.#previousFirst = header.previousFirst;
-    this.#previousBytes = header.previousBytes;
+    this.#position = SEGMENT_HEADER_BYTES;
+    await old.close().catch((error) => this.#options.report(`a full segment could not be closed: ${error}`));
+    await this.#saveMap(previous);
   }
 
-  #previousFirst = 0;
-  #previousBytes = 0;
-
-  /** What the segment's header says of the one before it: needed when it has to be replaced. */
-  follows(previousFirst: number, previousBytes: number): void {
-    this.#previousFirst = previousFirst;
-    this.#previousBytes = previousBytes;
+  /** Derived data: without it the segment is read through when it is needed. */
+  async #saveMap(segment: Segment): Promise<void> {
+    await writeFile(mapPath(segment.path), segment.map.encode(segment.header)).catch((error) =>
+      this.#options.report(`the sparse index of a segment could not be saved: ${error}`),
+    );
   }
+}
 
-  /** Writes the group, sealed, and syncs it: durable when it resolves. A full segment is followed by a new one first. */
-  async append(group: Buffer, firstOffset: number): Promise<void> {
-    if (this.#bytes >= this.#options.segmentBytesMax) await this.begin(firstOffset);
-    assert(this.#file !== null, 'a segment is open before a group is written');
-    await this.#file.write(group, this.#bytes);
-    if (this.#options.sync) await this.#file.sync();
-    this.#bytes += group.length;
-  }
-
-  /** Writes the end mark and closes the file. */
-  async end(nextOffset: number): Promise<void> {
-    const mark = Buffer.alloc(GROUP_HEADER_BYTES);
-    sealGroup(mark, { isEnd: true, events: 0, firstOffset: nextOffset, syncedOffset: nextOffset - 1 });
-    assert(this.#file !== null, 'a segment is open before it is closed');
-    await this.#file.write(mark, this.#bytes);
-    await this.#file.sync();
-    await this.#file.close();
-    this.#file = null;
-  }
-
-  /** Closes the file as it is. */
-  async abandon(): Promise<void> {
-    await this.#file?.close();
-    this.#file = null;
-  }
+/** Which error of the table a failed operation is. */
+export function writeError(cause: unknown): StrataError {
+  if (isStrataError(cause)) return cause;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  return isFull
+    ? errors.error('log.disk-full', 'no room is left for the log', { cause, retryAfterSeconds: 5 })
+    : errors.error('log.write-failed', `the log could not be written: ${code || String(cause)}`, {
+        cause,
+        retryAfterSeconds: 5,
+      });
 }

@@ -1,250 +1,247 @@
-import { hash } from 'node:crypto';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { join } from 'node:path';
 import type { RecordedEvent } from '#events/event.ts';
+import type { LogReader } from '#log/log-reader.ts';
+import { errors, type StrataError } from '../../errors.ts';
+import { type IndexCheckpoint, IndexStore, type KeyEntry } from './index-store.ts';
+import { type StreamTail, StreamTails } from './stream-tails.ts';
 
-/** Offsets in one posting list: a list is rewritten while it is shorter. */
-const LIST_OFFSETS_MAX = 256;
-const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
-/** Streams whose head is kept in memory. */
-const HEADS_KEPT_MAX = 50_000;
-const CHECKPOINT = Buffer.from('checkpoint');
+/** What the index on the disk may lack: read again from the log at the next start. */
+const UNINDEXED_EVENTS_MAX = 200_000;
+/** Events looked at between two turns of the event loop while the index is made again. */
+const CATCH_UP_EVENTS = 50_000;
 
-export type IndexCheckpoint = { readonly offset: number; readonly hash: string };
+/** The offsets of consecutive revisions of a stream, the first being `firstRevision`. */
+export type OffsetList = { readonly firstRevision: number; readonly offsets: readonly number[] };
 
-/** What of a stream is not yet in the trees. */
-type Fresh = { first: number; readonly offsets: number[] };
+export type StreamIndexOptions = {
+  readonly store: IndexStore;
+  readonly reader: LogReader;
+  readonly intervalMs: number;
+  /** Resolves when all that was `synced` before is on the disk itself: the trees must never know more than the log. */
+  readonly durable: () => Promise<void>;
+  readonly report: (message: string) => void;
+};
 
-type Head = { readonly lastRevision: number; readonly listFirst: number };
+/** Opens the index's trees in the log's folder. */
+export function openIndexStore(dir: string, report: (message: string) => void): IndexStore {
+  return IndexStore.open(join(dir, 'index'), report);
+}
 
 /**
- * Where each stream's events lie, and which keys were used: derived from the log, in LMDB, so that a million streams cost
- * disk and not memory. What was synced since the last commit is in memory.
+ * Finds the events of a stream, and the write that an idempotency key made. What was synced lately is in memory; every so
+ * often it goes into the trees, with a checkpoint that is verified against the log at the next start.
  */
 export class StreamIndex {
-  readonly #root: RootDatabase<Buffer, Buffer>;
-  /** hash of stream -> last revision, first revision of the last posting list. */
-  readonly #heads: Database<Buffer, Buffer>;
-  /** hash of stream, first revision -> offsets as deltas. */
-  readonly #lists: Database<Buffer, Buffer>;
-  readonly #meta: Database<Buffer, Buffer>;
-  #fresh = new Map<string, Fresh>();
-  #freshKeys = new Map<string, { readonly offset: number; readonly week: number }>();
-  #writing = new Map<string, Fresh>();
-  #writingKeys = new Map<string, { readonly offset: number; readonly week: number }>();
-  #kept = new Map<string, Head>();
-  #committing: Promise<void> | null = null;
+  readonly #store: IndexStore;
+  readonly #reader: LogReader;
+  readonly #options: StreamIndexOptions;
+  readonly #tails: StreamTails;
+  /** Tails with offsets that the trees lack. */
+  #touched: StreamTail[] = [];
+  /** Keyed writes that the trees lack, by key and stream, oldest first. */
+  #keys = new Map<string, KeyEntry>();
+  #synced = 0;
+  #syncedAt = 0;
+  #unindexed = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #writing: Promise<void> | null = null;
+  #broken: StrataError | null = null;
 
-  constructor(dir: string) {
-    const options = { encoding: 'binary', keyEncoding: 'binary' } as const;
-    this.#root = open<Buffer, Buffer>({ path: dir, maxDbs: 64, overlappingSync: true, ...options });
-    this.#heads = this.#root.openDB({ name: 'heads', ...options });
-    this.#lists = this.#root.openDB({ name: 'lists', ...options });
-    this.#meta = this.#root.openDB({ name: 'meta', ...options });
-    this.#forgetOldKeys();
+  private constructor(options: StreamIndexOptions) {
+    const { store, reader } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#reader = reader;
+    this.#tails = new StreamTails((stream) => this.#trust(() => store.lastRevision(stream)));
   }
 
-  get checkpoint(): IndexCheckpoint | null {
-    const bytes = this.#meta.get(CHECKPOINT);
-    return bytes === undefined ? null : (JSON.parse(bytes.toString()) as IndexCheckpoint);
-  }
-
-  /** Forgets everything: it is made again from the log. */
-  async clear(): Promise<void> {
-    await this.#heads.clearAsync();
-    await this.#lists.clearAsync();
-    await this.#meta.clearAsync();
-    this.#kept.clear();
-  }
-
-  /** Takes in a synced event. */
-  add(event: Pick<RecordedEvent, 'stream' | 'revision' | 'offset' | 'recordedAt' | 'keyMark'>): void {
-    const fresh = this.#fresh.get(event.stream);
-    if (fresh === undefined) this.#fresh.set(event.stream, { first: event.revision, offsets: [event.offset] });
-    else fresh.offsets.push(event.offset);
-    const { keyMark } = event;
-    if (keyMark === null) return;
-    const name = `${keyMark.key}${event.stream}`;
-    if (!this.#freshKeys.has(name)) {
-      this.#freshKeys.set(name, { offset: event.offset, week: Math.floor(event.recordedAt / WEEK_MS) });
+  /** Brings the index up to `head`: from its checkpoint, or from the beginning when that is not one of this log. */
+  static async open(head: number, options: StreamIndexOptions): Promise<StreamIndex> {
+    const index = new StreamIndex(options);
+    try {
+      await index.#catchUp(await index.#verified(head), head);
+      return index;
+    } catch (error) {
+      if (index.#broken === null) throw error;
+      // What the trees say does not fit the log: once more, from nothing.
+      await options.store.clear();
+      const again = new StreamIndex(options);
+      await again.#catchUp(0, head);
+      return again;
     }
   }
 
-  /** The last synced revision, -1 for a stream that is not there. */
-  lastRevision(stream: string): number {
-    const fresh = this.#fresh.get(stream) ?? this.#writing.get(stream);
-    return fresh === undefined ? this.#head(stream).lastRevision : fresh.first + fresh.offsets.length - 1;
+  /** The stream as of its last enqueued write. @throws log.corrupt when the index is damaged. */
+  tail(stream: string): StreamTail {
+    return this.#tails.get(stream);
   }
 
-  /** The offsets of the revisions from `from` to `to`, both included and there. */
-  offsets(stream: string, from: number, to: number): number[] {
-    const offsets: number[] = [];
-    const { lastRevision } = this.#head(stream);
-    if (from <= lastRevision) this.#listed(stream, from, Math.min(to, lastRevision), offsets);
-    for (const fresh of [this.#writing.get(stream), this.#fresh.get(stream)]) {
-      if (fresh === undefined) continue;
-      for (let at = Math.max(0, from + offsets.length - fresh.first); at < fresh.offsets.length; at += 1) {
-        if (fresh.first + at <= to) offsets.push(fresh.offsets[at]!);
-      }
+  /** Why the index cannot be trusted, or `null`. */
+  get fault(): StrataError | null {
+    return this.#broken;
+  }
+
+  /** Takes in that a write's events, which were enqueued, are synced now. */
+  synced(tail: StreamTail, events: readonly RecordedEvent[]): void {
+    tail.unsynced -= events.length;
+    this.#add(tail, events[0]!.offset, events.length);
+    const { keyMark, stream, offset, recordedAt } = events[0]!;
+    if (keyMark !== null) this.#addKey({ stream, key: keyMark.key, offset, at: recordedAt });
+    this.#synced = offset + events.length - 1;
+    this.#syncedAt = recordedAt;
+    this.#schedule();
+  }
+
+  /** Offsets from the revision on, as many as stand together; `null` where the stream has no such synced revision. */
+  list(stream: string, revision: number): OffsetList | null {
+    const tail = this.tail(stream);
+    if (revision < 0 || revision > tail.lastSynced) return null;
+    if (revision >= tail.firstHere) return { firstRevision: tail.firstHere, offsets: tail.offsetsHere };
+    const list = this.#trust(() => this.#store.list(stream, revision));
+    if (list === null) throw this.distrust(`the index lacks revision ${revision} of ${stream}`);
+    return { firstRevision: list.firstRevision, offsets: list.offsets() };
+  }
+
+  /** The first offset of the synced write that the key made in the stream, or `null`. */
+  keyOffset(stream: string, key: string): number | null {
+    const recent = this.#keys.get(key + stream);
+    return recent?.offset ?? this.#trust(() => this.#store.keyOffset(stream, key, this.#syncedAt));
+  }
+
+  /** Makes the next start build the index again; the error to throw. */
+  distrust(why: string): StrataError {
+    if (this.#broken === null) {
+      this.#options.report(`the stream index is damaged, and is made again at the next start: ${why}`);
+      void this.#store
+        .distrust()
+        .catch((error) => this.#options.report(`the stream index cannot be written: ${error}`));
     }
-    return offsets;
+    this.#broken = errors.error('log.corrupt', `the stream index is damaged, a restart makes it again: ${why}`);
+    return this.#broken;
   }
 
-  /** The offset of the first event that the key wrote to the stream in this week or the one before, or 0. */
-  keyed(stream: string, key: string, nowMs: number): number {
-    const name = `${key}${stream}`;
-    const recent = this.#freshKeys.get(name) ?? this.#writingKeys.get(name);
-    if (recent !== undefined) return recent.offset;
-    const week = Math.floor(nowMs / WEEK_MS);
-    for (const at of [week, week - 1]) {
-      const found = this.#keys(at).get(digest(name));
-      if (found !== undefined) return found.readUIntBE(0, 6);
-    }
-    return 0;
-  }
-
-  /** How many synced events wait for the next commit, at least. */
-  get waiting(): number {
-    return this.#fresh.size + this.#freshKeys.size;
-  }
-
-  /** Writes what is new and the checkpoint in one transaction; one at a time. */
-  async commit(checkpoint: IndexCheckpoint): Promise<void> {
-    if (this.#committing !== null) await this.#committing;
-    if (this.#fresh.size === 0) return;
-    this.#writing = this.#fresh;
-    this.#writingKeys = this.#freshKeys;
-    this.#fresh = new Map();
-    this.#freshKeys = new Map();
-    const heads = new Map<string, Head>();
-    this.#committing = this.#root
-      .transaction(() => {
-        for (const [stream, { first, offsets }] of this.#writing)
-          heads.set(stream, this.#write(stream, first, offsets));
-        for (const [name, { offset, week }] of this.#writingKeys) this.#keys(week).put(digest(name), uint48(offset));
-        this.#meta.put(CHECKPOINT, Buffer.from(JSON.stringify(checkpoint)));
-      })
-      .then(() => undefined);
-    await this.#committing;
-    this.#committing = null;
-    for (const [stream, head] of heads) this.#keep(stream, head);
-    this.#writing = new Map();
-    this.#writingKeys = new Map();
+  /** Writes what the trees lack. */
+  async flush(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    while (this.#writing !== null) await this.#writing;
+    if (this.#unindexed === 0 || this.#broken !== null) return;
+    this.#writing = this.#write();
+    await this.#writing;
   }
 
   async close(): Promise<void> {
-    await this.#committing;
-    await this.#root.flushed;
-    await this.#root.close();
+    await this.flush();
+    await this.#store.close();
   }
 
-  #write(stream: string, first: number, offsets: readonly number[]): Head {
-    const streamHash = digest(stream);
-    const { listFirst, lastRevision } = this.#head(stream);
-    let listStart = first;
-    let list = offsets;
-    if (lastRevision >= 0 && lastRevision + 1 - listFirst < LIST_OFFSETS_MAX) {
-      listStart = listFirst;
-      list = [...readOffsets(this.#lists.get(listKey(streamHash, listFirst))!), ...offsets];
+  /** The offset up to which the trees are this log's; 0 when they are not. */
+  async #verified(head: number): Promise<number> {
+    const { checkpoint } = this.#store;
+    const { id, epoch } = this.#reader;
+    if (checkpoint !== null) {
+      const { offset } = checkpoint;
+      const isThisLogs = checkpoint.logId === id && checkpoint.epoch === epoch;
+      if (isThisLogs && offset <= head && this.#reader.hashAt(offset) === checkpoint.eventHash) return offset;
+      const why = !isThisLogs
+        ? 'is of another log'
+        : offset > head
+          ? `knew the log up to ${offset}`
+          : 'knew another log';
+      this.#options.report(`the log ends at ${head}, and the stream index ${why}: it is made again from the log`);
     }
-    for (let at = 0; at < list.length; at += LIST_OFFSETS_MAX) {
-      const part = list.slice(at, at + LIST_OFFSETS_MAX);
-      this.#lists.put(listKey(streamHash, listStart + at), writeOffsets(part));
+    await this.#store.clear();
+    return 0;
+  }
+
+  async #catchUp(from: number, head: number): Promise<void> {
+    for (let after = from; after < head; ) {
+      const to = Math.min(head, after + CATCH_UP_EVENTS);
+      this.#reader.visit(after, to, (event) => this.#catchUpWith(event));
+      after = to;
+      if (this.#unindexed >= UNINDEXED_EVENTS_MAX) await this.flush();
     }
-    const last = listStart + list.length - 1;
-    const lastList = listStart + Math.floor((list.length - 1) / LIST_OFFSETS_MAX) * LIST_OFFSETS_MAX;
-    this.#heads.put(streamHash, Buffer.concat([uint48(last), uint48(lastList)]));
-    return { lastRevision: last, listFirst: lastList };
+    this.#synced = head;
+    this.#syncedAt = head === 0 ? 0 : this.#reader.at(head).recordedAt;
   }
 
-  #head(stream: string): Head {
-    const kept = this.#kept.get(stream);
-    if (kept !== undefined) return kept;
-    const bytes = this.#heads.get(digest(stream));
-    const head =
-      bytes === undefined
-        ? { lastRevision: -1, listFirst: 0 }
-        : { lastRevision: bytes.readUIntBE(0, 6), listFirst: bytes.readUIntBE(6, 6) };
-    this.#keep(stream, head);
-    return head;
+  #catchUpWith(event: RecordedEvent): void {
+    const { stream, revision, offset, recordedAt } = event;
+    const tail = this.#tails.get(stream);
+    // A write of the trees that was interrupted before its checkpoint has it already.
+    if (revision <= tail.revision) {
+      const list = this.list(stream, revision);
+      if (list?.offsets[revision - list.firstRevision] !== offset) throw this.distrust(`it misplaces ${stream}`);
+      return;
+    }
+    if (revision !== tail.revision + 1) throw this.distrust(`${stream} has no revision before ${revision}`);
+    tail.revision = revision;
+    this.#add(tail, offset, 1);
+    const { keyMark } = event;
+    // A write's first event stands for it.
+    if (keyMark !== null && !this.#keys.has(keyMark.key + stream)) {
+      this.#addKey({ stream, key: keyMark.key, offset, at: recordedAt });
+    }
+    this.#synced = offset;
+    this.#syncedAt = recordedAt;
   }
 
-  #keep(stream: string, head: Head): void {
-    if (this.#kept.size >= HEADS_KEPT_MAX) this.#kept.clear();
-    this.#kept.set(stream, head);
+  #add(tail: StreamTail, firstOffset: number, count: number): void {
+    if (tail.offsets.length === 0) this.#touched.push(tail);
+    for (let at = 0; at < count; at += 1) tail.offsets.push(firstOffset + at);
+    this.#unindexed += count;
   }
 
-  #listed(stream: string, from: number, to: number, into: number[]): void {
-    const streamHash = digest(stream);
-    // Lists begin at any revision: the first one that can matter begins at or before `from`.
-    const range = { start: listKey(streamHash, from), end: listKey(streamHash, 0), reverse: true, limit: 1 };
-    let start = listKey(streamHash, from);
-    for (const { key } of this.#lists.getRange({ ...range, inclusiveEnd: true } as never))
-      start = Buffer.from(key as Buffer);
-    for (const { key, value } of this.#lists.getRange({ start, end: listKey(streamHash, to + 1) })) {
-      const first = (key as Buffer).readUIntBE(16, 6);
-      readOffsets(value).forEach((offset, at) => {
-        if (first + at >= from && first + at <= to) into.push(offset);
-      });
+  #addKey(entry: KeyEntry): void {
+    this.#keys.set(entry.key + entry.stream, entry);
+  }
+
+  #schedule(): void {
+    if (this.#unindexed >= UNINDEXED_EVENTS_MAX && this.#writing === null) void this.flush();
+    else this.#timer ??= setTimeout(() => void this.flush(), this.#options.intervalMs).unref();
+  }
+
+  async #write(): Promise<void> {
+    const { reader, durable, report } = this.#options;
+    const [touched, keys, offset] = [this.#touched, [...this.#keys.values()], this.#synced];
+    this.#touched = [];
+    this.#unindexed = 0;
+    for (const tail of touched) {
+      tail.indexing = tail.offsets;
+      tail.offsets = [];
+    }
+    try {
+      await durable();
+      const eventHash = reader.hashAt(offset);
+      const checkpoint: IndexCheckpoint = { format: 1, logId: reader.id, epoch: reader.epoch, offset, eventHash };
+      await this.#store.write(touched, keys, checkpoint);
+      for (const tail of touched) tail.indexing = [];
+      for (const entry of keys) {
+        const name = entry.key + entry.stream;
+        if (this.#keys.get(name) === entry) this.#keys.delete(name);
+      }
+      await this.#store.dropOldKeys(this.#syncedAt);
+    } catch (error) {
+      report(`the stream index could not be written, and is kept in memory meanwhile: ${error}`);
+      for (const tail of touched) {
+        if (tail.indexing.length === 0) continue;
+        if (tail.offsets.length === 0) this.#touched.push(tail);
+        tail.offsets = [...tail.indexing, ...tail.offsets];
+        this.#unindexed += tail.indexing.length;
+        tail.indexing = [];
+      }
+    } finally {
+      this.#writing = null;
     }
   }
 
-  /** Keys are remembered for a week at least and two at most. */
-  #forgetOldKeys(): void {
-    const oldest = Math.floor(Date.now() / WEEK_MS) - 1;
-    for (const name of [...this.#root.getKeys()].map((key) => Buffer.from(key).toString('latin1'))) {
-      const week = /^keys-(\d+)$/.exec(name)?.[1];
-      if (week !== undefined && Number(week) < oldest) this.#keys(Number(week)).dropSync();
+  /** Runs what reads the trees. */
+  #trust<Value>(read: () => Value): Value {
+    if (this.#broken !== null) throw this.#broken;
+    try {
+      return read();
+    } catch (error) {
+      throw this.distrust(String(error));
     }
   }
-
-  #keys(week: number): Database<Buffer, Buffer> {
-    return this.#root.openDB({ name: `keys-${week}`, encoding: 'binary', keyEncoding: 'binary' });
-  }
-}
-
-function digest(text: string): Buffer {
-  return hash('sha256', text, 'buffer').subarray(0, 16);
-}
-
-function listKey(streamHash: Buffer, firstRevision: number): Buffer {
-  const key = Buffer.allocUnsafe(22);
-  streamHash.copy(key);
-  key.writeUIntBE(firstRevision, 16, 6);
-  return key;
-}
-
-function uint48(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(6);
-  bytes.writeUIntBE(value, 0, 6);
-  return bytes;
-}
-
-/** The first offset in 6 bytes, then differences as LEB128. */
-function writeOffsets(offsets: readonly number[]): Buffer {
-  const bytes = Buffer.allocUnsafe(6 + offsets.length * 8);
-  let at = bytes.writeUIntBE(offsets[0]!, 0, 6);
-  for (let index = 1; index < offsets.length; index += 1) {
-    let delta = offsets[index]! - offsets[index - 1]!;
-    for (; delta >= 128; delta = Math.floor(delta / 128)) bytes[at++] = (delta % 128) | 128;
-    bytes[at++] = delta;
-  }
-  return bytes.subarray(0, at);
-}
-
-function readOffsets(bytes: Buffer): number[] {
-  let offset = bytes.readUIntBE(0, 6);
-  const offsets = [offset];
-  for (let at = 6; at < bytes.length; ) {
-    let delta = 0;
-    let scale = 1;
-    let byte: number;
-    do {
-      byte = bytes[at++]!;
-      delta += (byte & 127) * scale;
-      scale *= 128;
-    } while (byte >= 128);
-    offset += delta;
-    offsets.push(offset);
-  }
-  return offsets;
 }

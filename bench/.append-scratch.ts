@@ -1,0 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { boardEvents } from '#commands/boards/events.ts';
+import { createCodec } from '#events/encoding.ts';
+import { openEmbeddedLog } from '#log/embedded/embedded-log.ts';
+const [callers, streams, secs] = process.argv.slice(2).map(Number);
+const dir = mkdtempSync('/tmp/logeng/app-');
+const log = await openEmbeddedLog({ dir, codec: createCodec(boardEvents), durability: 'fsync' });
+let writes=0, next=0; const until=performance.now()+secs*1000;
+const cpu0=process.cpuUsage(); const t0=performance.now();
+const caller=async()=>{ while(performance.now()<until){ next++; const n=next;
+ const r=await log.append([{stream:`tile-wall-0-${n%streams}`,expected:'any',events:[{id:n.toString(16).padStart(32,'0'),type:'PixelPlaced',version:1,at:1_700_000_000_000+n,actor:'account:acme',causation:null,keyMark:null,data:{board:'wall',x:n&255,y:(n>>8)&255,color:n&15}}]}]);
+ if(!r[0].ok) throw r[0].error; writes++; } };
+await Promise.all(Array.from({length:callers},caller));
+const el=performance.now()-t0; const cpu=process.cpuUsage(cpu0);
+console.log(`${callers} callers ${streams} streams: ${(writes/el*1000).toFixed(0)}/s cpu/write ${((cpu.user+cpu.system)/writes).toFixed(2)}us`);
+await log.close(); rmSync(dir,{recursive:true});

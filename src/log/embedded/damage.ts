@@ -1,0 +1,11 @@
+import { basename } from 'node:path';
+import { errors, type StrataError } from '../../errors.ts';
+
+/** Says where the log is damaged: `offset` is the first position that cannot be read, `byte` where it stands in the file. */
+export function corrupt(offset: number, path: string, byte: number, why: string): StrataError {
+  return errors.error(
+    'log.corrupt',
+    `the log is damaged at position ${offset}: ${why} (${basename(path)}, byte ${byte}). ` +
+      'Restore the folder from a backup, and delete nothing in it',
+  );
+}

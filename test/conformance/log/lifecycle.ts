@@ -1,0 +1,127 @@
+import { expect } from 'vitest';
+import type { RecordedEvent } from '#events/event.ts';
+import type { Declare } from '../event-log.suite.ts';
+import { hashOf, note, notes, point, SAMPLE_AT_MS } from '../sample-events.ts';
+import { appended, asOpenedTwice, everything, expectWellFormed, outcome, texts } from './results.ts';
+
+/** Closing, opening again, and a log that comes from elsewhere. */
+export function lifecycle(declare: Declare): void {
+  declare('a log that is opened again is the same', async ({ log, reopen }) => {
+    const events = await appended(log, notes('a', ['1', '2']), notes('b', ['3']));
+    const { id, epoch } = log;
+    const head = log.head();
+    const again = await reopen();
+    expect({ id: again.id, epoch: again.epoch, head: again.head() }).toEqual({ id, epoch, head });
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(await everything(again)).toEqual(events);
+    await appended(again, notes('a', ['4'], 1));
+    const third = await reopen();
+    expect(texts(await everything(third))).toEqual(['1', '2', '3', '4']);
+  });
+
+  declare('an empty log that is opened again is empty', async ({ log, reopen }) => {
+    const { id } = log;
+    await reopen();
+    const again = await reopen();
+    expect(again.id).toBe(id);
+    expect(await everything(again)).toEqual([]);
+    await appended(again, notes('a', ['1'], 'none'));
+    expect(await everything(await reopen())).toHaveLength(1);
+  });
+
+  declare('closing writes what was handed over, and nothing after', async ({ log, reopen }) => {
+    const appending = log.append([notes('a', ['1']), notes('a', ['2'])]);
+    const closing = log.close();
+    const refused = await log.append([notes('a', ['3'])]);
+    expect(refused.map(outcome)).toEqual(['log.closed']);
+    await closing;
+    await log.close();
+    expect((await appending).map(outcome)).toEqual(['ok', 'ok']);
+    expect((await log.append([notes('a', ['4'])])).map(outcome)).toEqual(['log.closed']);
+    expect(texts(await everything(await reopen()))).toEqual(['1', '2']);
+  });
+
+  declare('a closed log is not read any more', async ({ log }) => {
+    await appended(log, notes('a', ['1']));
+    await log.close();
+    const closed = expect.objectContaining({ code: 'log.closed' });
+    const reads = [
+      async () => Array.fromAsync(log.readAll()),
+      async () => Array.fromAsync(log.readAll({ backwards: true })),
+      async () => Array.fromAsync(log.readStream('a')),
+      async () => Array.fromAsync(log.readStream('b')),
+      async () => log.keyed('a', hashOf('key')),
+      async () => log.positionAt(new Date()),
+    ];
+    for (const read of reads) await expect(read()).rejects.toEqual(closed);
+  });
+
+  declare('every stream is in a partition that is here', async ({ log }) => {
+    for (const stream of ['a', 'b', 'tile-wall-0-0']) {
+      const partition = log.partitionOf(stream);
+      expect(log.head().offsets).toHaveProperty(String(partition));
+      expect(log.ownerOf(partition)).toBe('here');
+      const [event] = await appended(log, notes(stream, ['1']));
+      expect(event!.partition).toBe(partition);
+    }
+  });
+
+  declare('imported events keep their ids, revisions and times', async ({ log, clock, reopen }) => {
+    const keyMark = { key: hashOf('key'), body: hashOf('body') };
+    const sources = [
+      note('1'),
+      point(3, 4, { keyMark }),
+      point(5, 6, { keyMark }),
+      note('2', { causation: hashOf('c') }),
+    ];
+    const elsewhere: RecordedEvent[] = sources.map((event, at) => ({
+      ...event,
+      stream: at === 3 ? 'b' : 'a',
+      revision: at === 3 ? 0 : at,
+      // Another engine's: neither dense nor of one partition.
+      partition: at % 2,
+      offset: 1000 + 17 * at,
+      recordedAt: SAMPLE_AT_MS - 5000 + at,
+    }));
+    async function* source(): AsyncIterable<RecordedEvent> {
+      yield* elsewhere;
+    }
+    const head = await log.import(source());
+    expect(head).toEqual(log.head());
+    clock.nowMs = SAMPLE_AT_MS - 60_000;
+    await appended(log, notes('a', ['3'], 2));
+    for await (const opened of asOpenedTwice({ log, reopen })) {
+      const all = await everything(opened);
+      const keptOf = ({ partition, offset, ...kept }: RecordedEvent) => kept;
+      expect(all.slice(0, 4).map(keptOf)).toEqual(elsewhere.map(keptOf));
+      expect(all[4]!.recordedAt).toBe(elsewhere[3]!.recordedAt);
+      expectWellFormed(all);
+      expect(await opened.keyed('a', keyMark.key)).toEqual(all.slice(1, 3));
+      expect(opened.lastRevision('a')).toBe(3);
+    }
+  });
+
+  declare('events are imported into an empty log only', async ({ log }) => {
+    const [event] = await appended(log, notes('a', ['1']));
+    async function* source(): AsyncIterable<RecordedEvent> {
+      yield { ...event!, id: hashOf('other'), revision: 1, offset: 2 };
+    }
+    await expect(log.import(source())).rejects.toThrow();
+    expect(await everything(log)).toEqual([event]);
+  });
+
+  declare('many imported events are all there', async ({ log, reopen }) => {
+    const count = 5000;
+    async function* source(): AsyncIterable<RecordedEvent> {
+      for (let at = 0; at < count; at += 1) {
+        const event = note(`${at}${'x'.repeat(200)}`);
+        const place = { stream: `s-${at % 10}`, revision: Math.floor(at / 10), partition: 0, offset: at + 1 };
+        yield { ...event, ...place, recordedAt: SAMPLE_AT_MS + at };
+      }
+    }
+    await log.import(source());
+    const all = await everything(await reopen());
+    expect(all).toHaveLength(count);
+    expectWellFormed(all);
+  });
+}

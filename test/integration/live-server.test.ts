@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { readBoardFrame } from '#live/board-frame.ts';
+import { ADMIN_KEY, type Answered, ServerFixture } from './server-fixture.ts';
+
+const strata = new ServerFixture();
+beforeAll(() => strata.start().then(() => undefined));
+afterAll(() => strata.stop());
+
+type Watcher = { readonly socket: WebSocket; readonly pixels: string[]; readonly heard: Answered[]; closed: number };
+
+async function watch(...topics: readonly { topic: string; after?: string }[]): Promise<Watcher> {
+  const socket = new WebSocket(`${strata.url.replace('http', 'ws')}/v1/live`, {
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+  });
+  const watcher: Watcher = { socket, pixels: [], heard: [], closed: 0 };
+  socket.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) watcher.pixels.push(...readBoardFrame(data)!.pixels.map(({ x, y, color }) => `${x},${y}=${color}`));
+    else watcher.heard.push(JSON.parse(String(data)));
+  });
+  socket.on('close', (code) => {
+    watcher.closed = code;
+  });
+  await new Promise((resolve) => socket.on('open', resolve));
+  for (const { topic, after } of topics) socket.send(JSON.stringify({ op: 'subscribe', topic, after }));
+  await expect.poll(() => watcher.heard.filter(({ op }) => op === 'subscribed').length).toBe(topics.length);
+  return watcher;
+}
+
+const place = (x: number) => strata.call('PUT', `/v1/boards/live/pixels/${x}/0`, { color: x % 16 });
+
+test('what a real log holds is replayed, then live, over a restart of the server too', async () => {
+  await strata.call('PUT', '/v1/boards/live', { width: 100, height: 10 });
+  const start = (await place(0)).body.position;
+  const first = await watch({ topic: 'boards/live', after: start }, { topic: 'events', after: start });
+  for (let x = 1; x < 20; x += 1) await place(x);
+  await expect.poll(() => first.pixels.length).toBe(19);
+
+  await strata.restart();
+  await expect.poll(() => first.closed).toBe(1012);
+  const second = await watch({ topic: 'boards/live', after: start }, { topic: 'events', after: start });
+  for (let x = 20; x < 30; x += 1) await place(x);
+  await expect.poll(() => second.pixels.length).toBe(29);
+  expect(second.pixels).toEqual(Array.from({ length: 29 }, (_, at) => `${at + 1},0=${(at + 1) % 16}`));
+
+  const events = (watcher: Watcher) => watcher.heard.flatMap(({ op, event }) => (op === 'event' ? [event] : []));
+  await expect.poll(() => events(second).length).toBe(29);
+  expect(events(second).slice(0, 19)).toEqual(events(first));
+  const listed = await strata.read(`/v1/events?after=${start}`);
+  expect(events(second)).toEqual(listed.body.items);
+  second.socket.close();
+});
