@@ -12,10 +12,7 @@ const SYSTEM: Principal = { role: 'admin', account: null, actor: 'system' };
 const ADMIN_ACCOUNT = 'admin';
 
 /** Finds whose key a token is: the configured admin key, or one that the log issued. Authorisation is always as of now. */
-export function authenticator(
-  adminKey: string | null,
-  projections: Projections,
-): (token: string) => Principal | null {
+export function authenticator(adminKey: string | null, projections: Projections): (token: string) => Principal | null {
   const adminHash = adminKey === null ? null : hash('sha256', adminKey, 'buffer');
   return (token) => {
     const tokenHash = hash('sha256', token, 'buffer');

@@ -11,7 +11,13 @@ export async function serve(): Promise<void> {
       console.log(`Admin key, shown this once: ${server.adminKey}`);
       console.log(`Try: curl -H 'Authorization: Bearer ${server.adminKey}' ${server.url}/v1/accounts`);
     }
-    const stop = once(() => server.close().then(() => process.exit(0)));
+    let isStopping = false;
+    const stop = async () => {
+      if (isStopping) return;
+      isStopping = true;
+      await server.close();
+      process.exit(0);
+    };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
   } catch (error) {
@@ -21,13 +27,6 @@ export async function serve(): Promise<void> {
     for (const line of lines) console.error(`  ${line}`);
     process.exitCode = 1;
   }
-}
-
-function once(action: () => Promise<unknown>): () => void {
-  let done: Promise<unknown> | null = null;
-  return () => {
-    done ??= action();
-  };
 }
 
 if (import.meta.main) await serve();

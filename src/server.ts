@@ -97,6 +97,7 @@ export async function startServer(config: Config, logger: Logger = createLogger(
       authenticate: authenticator(config.adminKey, projections),
       eventAt: (offset) => reader.at(offset),
       health: () => healthOf([fault(), foldFault(projections)]),
+      acceptClock: () => clock.acknowledge(),
       status: () => ({ head: log.headOffset(), checkpoint: projections.checkpoint(), lagMs: projections.lagMs() }),
       report: (message, fields) => logger.error(message, fields),
     });

@@ -10,7 +10,7 @@ import type { Fold, ProjectionDefinition } from './projection.ts';
 /** Events between two looks at how much waits to be committed. */
 const STEP_EVENTS = 4_096;
 /** What may wait to be committed. */
-const PENDING_BYTES_MAX = 16 * 1024 * 1024;
+const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 
 type Handler = { readonly fold: Fold; readonly projection: FoldedProjection };
 

@@ -59,6 +59,11 @@ export function openApiDocument(domains: readonly Domain[]): object {
   ] as const) {
     put(path, 'GET', { tags: ['operations'], summary, security: [], responses: { 200: jsonAnswer('done', {}) } });
   }
+  put('/v1/clock/accept', 'POST', {
+    tags: ['operations'],
+    summary: 'Say that the clock is right as it is, after log.clock',
+    responses: { 200: jsonAnswer('as /readyz', {}), ...REFUSED },
+  });
   return {
     openapi: '3.1.0',
     info: { title: 'Strata', version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },

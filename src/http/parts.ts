@@ -39,6 +39,8 @@ export type HttpParts = {
   /** The synced event at the offset. */
   eventAt(offset: number): RecordedEvent;
   health(): Health;
+  /** The operator says that the clock is right as it is. */
+  acceptClock(): void;
   /** What `/readyz` tells besides: positions, lag. */
   status(): { readonly [name: string]: unknown };
   /** Takes failures that the client is not told the cause of. */

@@ -56,6 +56,11 @@ export async function startHttpServer(parts: HttpParts): Promise<HttpServer> {
   });
   router.add('GET', '/healthz', sendHealth);
   router.add('GET', '/readyz', (exchange) => sendReadiness(exchange, parts));
+  router.add('POST', '/v1/clock/accept', (exchange, req) => {
+    callers.admin(req.getHeader('authorization'));
+    parts.acceptClock();
+    sendReadiness(exchange, parts);
+  });
   router.add('GET', '/dapps/{dapp}', (exchange, req) => dapps.serveShared(exchange, req));
   router.addBelow('/dapps/{dapp}', (exchange, req) => dapps.serveShared(exchange, req));
 

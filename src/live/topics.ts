@@ -22,6 +22,10 @@ const NAME = '[a-z0-9][a-z0-9-]{0,62}';
 const BOARD = new RegExp(`^boards/(${NAME})$`);
 const ACCOUNT = new RegExp(`^accounts/(${NAME})$`);
 
+/** What anyone may see of dapps: what becomes public, and what ceases to be. */
+const PUBLISHED = 'dapps/published';
+const PUBLIC_DAPP_EVENTS: ReadonlySet<string> = new Set(['DeployPublished', 'DappRolledBack', 'DappDeleted']);
+
 const anyone = () => true;
 const isAdmin = (caller: Principal | null) => caller?.role === 'admin';
 
@@ -32,10 +36,12 @@ const isAdmin = (caller: Principal | null) => caller?.role === 'admin';
 export function topicFor(name: string, caller: Principal | null): Topic {
   const board = BOARD.exec(name)?.[1];
   if (board !== undefined) return { name, channel: name, board, open: false, isPublic: true, mayRead: anyone };
-  if (name === 'dapps') return { name, channel: name, board: null, open: false, isPublic: true, mayRead: anyone };
+  if (name === 'dapps' && !isAdmin(caller)) {
+    return { name, channel: PUBLISHED, board: null, open: false, isPublic: true, mayRead: anyone };
+  }
 
   const account = ACCOUNT.exec(name)?.[1];
-  if (account === undefined && name !== 'photos' && name !== 'events') throw unknown(name);
+  if (account === undefined && !['dapps', 'photos', 'events'].includes(name)) throw unknown(name);
   if (caller === null) throw errors.error('auth.required', `the topic "${name}" takes a key`);
   if (account !== undefined) {
     const mayRead = (now: Principal | null) => isAdmin(now) || now?.account === account;
@@ -65,7 +71,8 @@ export function deliveriesOf(
     const topic = `boards/${stream.slice('board-'.length)}`;
     deliveries.push({ channel: topic, topic, open: false });
   } else if (stream.startsWith('dapp-')) {
-    deliveries.push({ channel: 'dapps', topic: 'dapps', open: false });
+    deliveries.push({ channel: 'dapps', topic: 'dapps', open: true });
+    if (PUBLIC_DAPP_EVENTS.has(event.type)) deliveries.push({ channel: PUBLISHED, topic: 'dapps', open: false });
   } else if (stream.startsWith('account-')) {
     const topic = `accounts/${stream.slice('account-'.length)}`;
     deliveries.push({ channel: topic, topic, open: true });

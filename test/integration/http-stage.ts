@@ -120,6 +120,7 @@ export class Stage {
       authenticate: (token) => this.#authenticate(token),
       eventAt: (offset) => this.log.events[offset - 1]!,
       health: () => ({ ready: true, problems: [] }),
+      acceptClock: () => {},
       status: () => ({ head: this.log.events.length }),
       report: (message, fields) => this.reports.push({ message, fields }),
     });

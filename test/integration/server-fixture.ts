@@ -52,7 +52,11 @@ export class ServerFixture {
     });
     const type = response.headers.get('content-type') ?? '';
     const raw = Buffer.from(await response.arrayBuffer());
-    return { status: response.status, headers: response.headers, body: type.includes('json') ? JSON.parse(String(raw)) : raw };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: type.includes('json') ? JSON.parse(String(raw)) : raw,
+    };
   }
 
   /** A GET that waits until the projections have reached the position. */

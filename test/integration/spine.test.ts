@@ -86,7 +86,9 @@ test('accounts: a revoked key stops within a second', async () => {
   const key = { Authorization: `Bearer ${issued.body.secret}` };
   expect((await strata.read('/v1/accounts/brief', issued.body.position, key)).status).toBe(200);
   await strata.call('DELETE', `/v1/accounts/brief/keys/${issued.body.key}`);
-  await expect.poll(async () => (await strata.read('/v1/accounts/brief', undefined, key)).status, { timeout: 1000 }).toBe(401);
+  await expect
+    .poll(async () => (await strata.read('/v1/accounts/brief', undefined, key)).status, { timeout: 1000 })
+    .toBe(401);
 });
 
 test('accounts: a hold expires by itself', async () => {
@@ -104,7 +106,12 @@ test('dapps: deployed from a zip, published, served, rolled back', async () => {
   const zip = { 'Content-Type': 'application/zip' };
   const one = await strata.call('POST', '/v1/dapps/site/deploys', await zipOf({ 'index.html': '<h1>one</h1>' }), zip);
   expect(one.body).toMatchObject({ files: 1, bytes: 12 });
-  const two = await strata.call('POST', '/v1/dapps/site/deploys', await zipOf({ 'index.html': '<h1>two</h1>', 'a/b.css': 'b' }), zip);
+  const two = await strata.call(
+    'POST',
+    '/v1/dapps/site/deploys',
+    await zipOf({ 'index.html': '<h1>two</h1>', 'a/b.css': 'b' }),
+    zip,
+  );
   await strata.read('/v1/dapps/site', two.body.position);
   const served = async () => String((await strata.read('/dapps/site/')).body);
   expect(await served()).toBe('<h1>two</h1>');
@@ -114,7 +121,13 @@ test('dapps: deployed from a zip, published, served, rolled back', async () => {
 
   const back = await strata.call('POST', '/v1/dapps/site/rollback', { deploy: one.body.deploy });
   const dapp = await strata.read('/v1/dapps/site', back.body.position);
-  expect(dapp.body).toMatchObject({ dapp: 'site', account: 'studio', title: 'Site', state: 'published', published: one.body.deploy });
+  expect(dapp.body).toMatchObject({
+    dapp: 'site',
+    account: 'studio',
+    title: 'Site',
+    state: 'published',
+    published: one.body.deploy,
+  });
   expect(await served()).toBe('<h1>one</h1>');
   expect((await strata.read('/v1/dapps/site/deploys')).body.items).toHaveLength(2);
 });
@@ -177,7 +190,12 @@ test('an array of commands answers each, in order', async () => {
     { type: 'DebitCredits', data: { account: 'array', amount: 6, operation: 'pin' } },
     { type: 'DebitCredits', data: { account: 'array', amount: 5, operation: 'pin' } },
   ]);
-  expect(answer.body.results).toMatchObject([{ revision: 0 }, { revision: 1 }, { status: 422, code: 'credits.insufficient' }, { revision: 2 }]);
+  expect(answer.body.results).toMatchObject([
+    { revision: 0 },
+    { revision: 1 },
+    { status: 422, code: 'credits.insufficient' },
+    { revision: 2 },
+  ]);
 });
 
 test('the log is there to read, and so is an earlier time', async () => {
@@ -186,6 +204,12 @@ test('the log is there to read, and so is an earlier time', async () => {
   const past = await strata.read('/v1/events?after=999999999');
   expect(past).toMatchObject({ status: 400, body: { code: 'history.future-position' } });
   expect((await strata.read('/v1/boards/demo?asOf=2001-01-01T00:00:00Z')).status).toBe(404);
+});
+
+test('an operator may say that the clock is right; nobody else', async () => {
+  expect((await strata.call('POST', '/v1/clock/accept')).body).toMatchObject({ ready: true, problems: [] });
+  const key = { Authorization: `Bearer ${await strata.keyOf('acme')}` };
+  expect((await strata.call('POST', '/v1/clock/accept', undefined, key)).status).toBe(403);
 });
 
 test('everything is there again after a restart', async () => {

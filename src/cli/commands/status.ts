@@ -8,8 +8,10 @@ import { paint } from '../terminal.ts';
 export function statusCommand(open: OpenSession): Command {
   return new Command('status')
     .description('tell whether the server is ready, how far the log has come, and how far the projections follow')
-    .action(async (_options: object, command: Command) => {
+    .option('--accept-clock', 'say that the clock is right as it is, after the server stopped writing for log.clock')
+    .action(async (options: { acceptClock?: boolean }, command: Command) => {
       const { client, terminal, json } = open(command);
+      if (options.acceptClock) await client.request('POST', '/v1/clock/accept');
       const response = await client.send('GET', '/readyz');
       // The contract of /readyz; what else it tells is printed as it is named.
       const { ready, problems, ...progress } = (await response.json()) as Readiness;

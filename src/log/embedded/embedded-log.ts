@@ -138,6 +138,7 @@ export class EmbeddedLog implements EventLog {
   #isRepairDue = false;
   #syncCalls: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #closing: Promise<void> | null = null;
+  #isClosed = false;
 
   constructor(parts: Parts) {
     const { reader, head } = parts;
@@ -174,10 +175,12 @@ export class EmbeddedLog implements EventLog {
   }
 
   lastRevision(stream: string): number {
+    this.#requireOpen();
     return this.#parts.index.tail(stream).revision;
   }
 
   async keyed(stream: string, key: string): Promise<readonly RecordedEvent[]> {
+    this.#requireOpen();
     const { index, reader } = this.#parts;
     const name = key + stream;
     if (this.#pending.keys.has(name) || this.#inFlight?.keys.has(name)) await this.settled();
@@ -205,6 +208,7 @@ export class EmbeddedLog implements EventLog {
   }
 
   readStream(stream: string, range: StreamRange = {}): AsyncIterable<RecordedEvent> {
+    this.#requireOpen();
     return readStreamRange(this.#parts.reader, this.#parts.index, stream, range);
   }
 
@@ -214,6 +218,7 @@ export class EmbeddedLog implements EventLog {
     limit = Number.POSITIVE_INFINITY,
     backwards = false,
   }: LogRange = {}): AsyncIterable<RecordedEvent> {
+    this.#requireOpen();
     const from = after === undefined ? 0 : this.#offsetOf(after);
     const until = to === undefined ? this.#head : this.#offsetOf(to);
     return readRange(this.#parts.reader, { after: from, to: until, limit, backwards });
@@ -233,6 +238,7 @@ export class EmbeddedLog implements EventLog {
   }
 
   async positionAt(time: Date): Promise<Position> {
+    this.#requireOpen();
     return { epoch: this.epoch, offsets: [this.#parts.reader.offsetAtTime(time.getTime(), this.#head)] };
   }
 
@@ -417,6 +423,7 @@ export class EmbeddedLog implements EventLog {
     await this.settled();
     if (this.#repairTimer !== null) clearTimeout(this.#repairTimer);
     this.#tail.close();
+    this.#isClosed = true;
     try {
       if (!writer.isBroken && !this.#endsWithMark) await this.#mark();
     } catch (error) {
@@ -434,6 +441,11 @@ export class EmbeddedLog implements EventLog {
     this.#pending.groups.addEndMark(this.#head, this.#lastRecordedAt);
     await writer.write(this.#pending.groups, this.#onDisk);
     if (!synced) await writer.sync();
+  }
+
+  /** The index cannot be read once it is closed. */
+  #requireOpen(): void {
+    if (this.#isClosed) throw errors.error('log.closed', 'the log is closed');
   }
 
   #offsetOf({ epoch, offsets }: Position): number {

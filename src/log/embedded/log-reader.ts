@@ -68,7 +68,7 @@ export class SegmentReader implements LogReader {
     while (resume.offset <= to) {
       if (resume.at === resume.walk.bodyEnd) {
         if (resume.offset > resume.segment.last) resume = this.#seek(resume.offset);
-        this.#nextGroup(resume);
+        else this.#nextGroup(resume);
       }
       bytes += visitGroup(resume, to, visit);
     }
@@ -98,14 +98,15 @@ export class SegmentReader implements LogReader {
     const segment = this.#segments.at(low - 1);
     const { map } = segment;
     this.#extend(segment, Math.min(to, segment.last));
-    const block = this.#blocks.get(segment, map.entry(map.entryAtTime(timeMs)).offset);
-    let [first, end] = [block.first, block.first + block.count];
+    const entry = map.entryAtTime(timeMs);
+    const next = entry + 1 < map.entries ? map.entry(entry + 1).offset : map.nextOffset;
+    let [first, end] = [map.entry(entry).offset, Math.min(next, to + 1)];
     while (first < end) {
       const middle = Math.floor((first + end) / 2);
       if (this.#viewAt(middle).recordedAt <= timeMs) first = middle + 1;
       else end = middle;
     }
-    return Math.min(first - 1, to);
+    return first - 1;
   }
 
   close(): void {
