@@ -50,6 +50,11 @@ export class AppendQueue {
     this.#schedule();
   }
 
+  /** True while a write to the stream has not been handed to the log: few are, and not for long. */
+  holds(stream: string): boolean {
+    return this.#writes.some((write) => write.stream === stream);
+  }
+
   /** Resolves once all that is enqueued is synced or has failed. */
   settled(): Promise<void> {
     return new Promise((resolve) => this.afterSync(resolve));

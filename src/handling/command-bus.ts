@@ -74,7 +74,7 @@ class CommandBus implements Bus {
     this.#lastAt = options.notBefore;
     this.#events = new EventMaker(options.catalogue.events, options.keys);
     this.#queue = new AppendQueue(options.log, options.lagMs, (stream) => this.#states.drop(stream));
-    this.#states = new StreamStates(options.log, options.keys, () => this.#queue.settled());
+    this.#states = new StreamStates(options.log, options.keys, this.#queue);
   }
 
   handle(request: CommandRequest): Promise<Accepted> {

@@ -2,6 +2,7 @@ import type { EventData, RecordedEvent } from '#events/event.ts';
 import { openFields, type SubjectKeys } from '#events/sealing.ts';
 import type { EventLog } from '#log/event-log.ts';
 import { assert } from '../assert.ts';
+import type { AppendQueue } from './append-queue.ts';
 import type { DomainEvent, StreamEvent, View } from './domain.ts';
 
 /** Entries kept: the most recently used half as many again may stand beside them. */
@@ -15,6 +16,9 @@ export type StreamState = {
   readonly states: Map<View, unknown>;
 };
 
+/** The writes that are not synced yet. */
+type Enqueued = Pick<AppendQueue, 'holds' | 'settled'>;
+
 /** A read under way: what is enqueued meanwhile is folded after it. */
 type Loading = { readonly later: { readonly revision: number; readonly event: StreamEvent }[]; stale: boolean };
 
@@ -25,30 +29,32 @@ type Loading = { readonly later: { readonly revision: number; readonly event: St
 export class StreamStates {
   readonly #log: EventLog;
   readonly #keys: SubjectKeys;
-  readonly #settled: () => Promise<void>;
+  readonly #enqueued: Enqueued;
   readonly #loading = new Map<string, Set<Loading>>();
   #recent = new Map<string, StreamState>();
   #older = new Map<string, StreamState>();
 
-  /** `settled` resolves when all that was enqueued before is synced or has failed. */
-  constructor(log: EventLog, keys: SubjectKeys, settled: () => Promise<void>) {
+  constructor(log: EventLog, keys: SubjectKeys, enqueued: Enqueued) {
     this.#log = log;
     this.#keys = keys;
-    this.#settled = settled;
+    this.#enqueued = enqueued;
   }
 
-  /** The stream's state if it is at hand for this view. */
+  /** The stream's state if it is at hand for this view: that of a stream that is not there yet always is. */
   ready(stream: string, view: View): StreamState | null {
     let state = this.#recent.get(stream);
     if (state === undefined) {
-      state = this.#older.get(stream);
+      state = this.#older.get(stream) ?? this.#newStream(stream);
       if (state === undefined) return null;
       this.#keep(stream, state);
     }
-    return state.states.has(view) ? state : null;
+    if (state.states.has(view)) return state;
+    if (state.revision !== -1) return null;
+    state.states.set(view, view.initial);
+    return state;
   }
 
-  /** Folds the stream from the log, waiting for what was enqueued before, then what was enqueued meanwhile. */
+  /** Folds the stream from the log, waiting for what of it was enqueued before, then what was enqueued meanwhile. */
   async load(stream: string, view: View): Promise<void> {
     let loading: Loading;
     let folded: unknown;
@@ -60,11 +66,15 @@ export class StreamStates {
       folded = view.initial;
       revision = -1;
       try {
-        await this.#settled();
-        for await (const event of this.#log.readStream(stream)) {
-          folded = view.evolve(folded, this.#open(event));
-          revision = event.revision;
-        }
+        if (this.#enqueued.holds(stream)) await this.#enqueued.settled();
+        const last = this.#log.lastRevision(stream);
+        do {
+          for await (const event of this.#log.readStream(stream, { from: revision + 1 })) {
+            folded = view.evolve(folded, this.#open(event));
+            revision = event.revision;
+          }
+          if (revision < last && !loading.stale) await this.#enqueued.settled();
+        } while (revision < last && !loading.stale);
       } finally {
         beside.delete(loading);
         if (beside.size === 0) this.#loading.delete(stream);
@@ -109,6 +119,11 @@ export class StreamStates {
     for (const loading of this.#loading.get(stream) ?? []) loading.stale = true;
     this.#recent.delete(stream);
     this.#older.delete(stream);
+  }
+
+  #newStream(stream: string): StreamState | undefined {
+    if (this.#enqueued.holds(stream) || this.#log.lastRevision(stream) !== -1) return undefined;
+    return { revision: -1, states: new Map() };
   }
 
   #keep(stream: string, state: StreamState): void {
