@@ -8,12 +8,15 @@ const picture = document.getElementById('board');
 const source = document.getElementById('source');
 source.href = api;
 
-function show() {
-  picture.src = `${api}.png?${Math.floor(Date.now() / 3000)}`;
+async function show() {
+  const answer = await fetch(`${api}.png`).catch(() => null);
+  if (!answer?.ok) {
+    document.getElementById('what').textContent = `There is no picture of the board "${board}".`;
+    return;
+  }
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(await answer.blob());
 }
 
-picture.addEventListener('error', () => {
-  document.getElementById('what').textContent = `There is no picture of the board "${board}".`;
-});
 show();
 setInterval(show, 3000);
