@@ -98,12 +98,15 @@ export class StreamStates {
    * revision, or `null` where it is not known yet.
    */
   evolve(stream: string, first: number | null, decided: readonly DomainEvent[], at: number): void {
-    const events = decided.map(({ type, data }) => ({ type, data, at }));
-    for (const loading of this.#loading.get(stream) ?? []) {
-      if (first === null) loading.stale = true;
-      else loading.later.push(...events.map((event, at) => ({ revision: first + at, event })));
-    }
+    const loadings = this.#loading.get(stream);
     const state = this.#recent.get(stream) ?? this.#older.get(stream);
+    if (state === undefined && loadings === undefined) return;
+
+    const events = decided.map(({ type, data }) => ({ type, data, at }));
+    for (const loading of loadings ?? []) {
+      if (first === null) loading.stale = true;
+      else loading.later.push(...events.map((event, index) => ({ revision: first + index, event })));
+    }
     if (state === undefined) return;
     for (const [view, folded] of state.states) {
       state.states.set(
