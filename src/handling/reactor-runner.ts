@@ -14,6 +14,9 @@ const SENT_AT_ONCE_MAX = 64;
 /** The cursor is written at the latest after so many events without a command. */
 const EVENTS_A_CURSOR = 50_000;
 
+/** Sorts after every key, which is hex. */
+const KEY_AFTER_ALL = 'g';
+
 type Due = {
   readonly reactor: string;
   readonly key: string;
@@ -42,7 +45,7 @@ export class ReactorRunner {
   readonly #due: Database<Due, [dueAt: number, key: string]>;
   readonly #timer: NodeJS.Timeout;
   readonly #following: Promise<unknown>;
-  #sending = false;
+  #sending: Promise<void> | null = null;
   #closed = false;
   readonly #subscriptions: AsyncIterator<Batch>[] = [];
 
@@ -52,7 +55,7 @@ export class ReactorRunner {
     this.#cursors = root.openDB({ name: 'cursors' });
     this.#due = root.openDB({ name: 'due' });
     this.#following = Promise.all(options.reactors.map((reactor) => this.#follow(reactor)));
-    this.#timer = setInterval(() => void this.#send(), TICK_MS);
+    this.#timer = setInterval(() => this.#send(), TICK_MS);
   }
 
   static start(options: ReactorsOptions): ReactorRunner {
@@ -65,7 +68,7 @@ export class ReactorRunner {
     clearInterval(this.#timer);
     await Promise.all(this.#subscriptions.map((subscription) => subscription.return?.()));
     await this.#following;
-    while (this.#sending) await new Promise((resolve) => setImmediate(resolve));
+    await this.#sending;
     await this.#root.flushed;
     await this.#root.close();
   }
@@ -100,15 +103,14 @@ export class ReactorRunner {
     return cursor.epoch === log.epoch ? cursor : start;
   }
 
-  async #send(): Promise<void> {
-    if (this.#sending || this.#closed) return;
-    this.#sending = true;
-    try {
-      const due = [...this.#due.getRange({ end: [this.#options.clock(), '￿'], limit: SENT_AT_ONCE_MAX })];
-      await Promise.all(due.map(({ key, value }) => this.#sendOne(key, value)));
-    } finally {
-      this.#sending = false;
-    }
+  /** Sends some of what is due, unless that is under way. */
+  #send(): void {
+    if (this.#closed || this.#sending !== null) return;
+    const due = [...this.#due.getRange({ end: [this.#options.clock(), KEY_AFTER_ALL], limit: SENT_AT_ONCE_MAX })];
+    if (due.length === 0) return;
+    this.#sending = Promise.all(due.map(({ key, value }) => this.#sendOne(key, value))).then(() => {
+      this.#sending = null;
+    });
   }
 
   async #sendOne(key: [number, string], due: Due): Promise<void> {
