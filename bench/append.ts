@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { boardEvents } from '#commands/boards/events.ts';
 import { createCodec } from '#events/encoding.ts';
 import { openEmbeddedLog } from '#log/embedded/embedded-log.ts';
-import type { EventLog } from '#log/event-log.ts';
+import type { EventLog, Write } from '#log/event-log.ts';
 import { type Options, program, type Row } from './load/program.ts';
 
 type Case = { readonly callers: number; readonly batch: number; readonly streams: number };

@@ -11,7 +11,7 @@ import { documentKey, offsetKey, type TreeKey } from './tree-key.ts';
 import { DELETED, PATCH, readVersions, VERSIONS_MAX, type VersionEntry, WHOLE, writeVersions } from './version-list.ts';
 
 /** Bytes of documents in one generation of the cache; there are two. */
-const CACHE_BYTES_MAX = 16 * 1024 * 1024;
+const CACHE_BYTES_MAX = 4 * 1024 * 1024;
 /** A patch larger than this part of its base is kept as a whole version. */
 const PATCH_PART_MAX = 0.5;
 /** What a version costs in memory until the commit, beside its bytes. */

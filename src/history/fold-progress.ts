@@ -2,6 +2,7 @@ const SYNCED = 0;
 const WANTED = 1;
 const STATE = 0;
 const TILES = 1;
+const HANDED = 2;
 const RUNNING = 1;
 const CLOSING = 2;
 
@@ -20,7 +21,7 @@ export class FoldProgress {
     this.memory = memory;
     this.#offsets = new BigInt64Array(memory, 0, 2);
     this.#signal = new Int32Array(memory, 16, 1);
-    this.#flags = new Int32Array(memory, 20, 2);
+    this.#flags = new Int32Array(memory, 20, 3);
   }
 
   get synced(): number {
@@ -69,6 +70,15 @@ export class FoldProgress {
   /** Blocks the thread until the main thread says something after `signal` was taken, or the time is over. */
   wait(signal: number, timeoutMs: number): void {
     Atomics.wait(this.#signal, 0, signal, timeoutMs);
+  }
+
+  /** How many live tiles the fold has handed over: those of a commit before the commit. */
+  get tilesHanded(): number {
+    return Atomics.load(this.#flags, HANDED);
+  }
+
+  handTile(): void {
+    Atomics.add(this.#flags, HANDED, 1);
   }
 
   /** Runs `change`, which changes live tiles: readers notice that they read meanwhile. */

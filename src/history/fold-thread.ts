@@ -43,7 +43,10 @@ export async function runFoldThread({ definitions, eventTypes, openLog }: FoldTh
       definitions,
       eventTypes,
       progress,
-      onTile: (structure, board, index, memory) => send({ kind: 'tile', structure, board, index, memory }),
+      onTile: (structure, board, index, memory) => {
+        progress.handTile();
+        send({ kind: 'tile', structure, board, index, memory });
+      },
       report: (message) => send({ kind: 'report', message }),
     });
     send({ kind: 'opened' });
@@ -64,7 +67,8 @@ async function fold(folding: Folding, progress: FoldProgress, send: (message: Fo
   while (!progress.isClosing) {
     const signal = progress.signal;
     const { synced, wanted } = progress;
-    if (folding.offset < synced) folding.step(synced);
+    // A reader's position first: what it waits for is not held up by what came after.
+    if (folding.offset < synced) folding.step(wanted > folding.offset ? Math.min(wanted, synced) : synced);
 
     const isFarBehind = synced - folding.offset > FAR_BEHIND_EVENTS;
     const intervalMs = isFarBehind ? CATCH_UP_COMMIT_INTERVAL_MS : COMMIT_INTERVAL_MS;

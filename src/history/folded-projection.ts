@@ -94,7 +94,12 @@ export class FoldedProjection implements FoldContext {
     return this.#checkpoint;
   }
 
-  /** After the commit; tiles change. */
+  /** Between `flush` and `commit`. */
+  showTiles(): void {
+    for (const raster of this.#rasters.values()) raster.show();
+  }
+
+  /** After the commit. */
   committed(): void {
     for (const structure of this.#structures) structure.committed();
   }

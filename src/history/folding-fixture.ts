@@ -107,9 +107,15 @@ export class FoldingFixture {
     return new FoldedDb(at, this.#store, this.#progress, () => this.#commit);
   }
 
-  /** Closes and opens again; `how` abandon leaves what is not committed, as a crash does. */
-  async restart(how: 'close' | 'abandon' = 'close', definitions = this.#definitions, log = this.#log): Promise<void> {
+  /** Closes and opens again; `abandon` leaves what is not committed, as a crash does. `meanwhile` runs while it is closed. */
+  async restart(
+    how: 'close' | 'abandon' = 'close',
+    definitions = this.#definitions,
+    log = this.#log,
+    meanwhile = () => {},
+  ): Promise<void> {
     await this.#close(how);
+    meanwhile();
     this.#log = log;
     this.#progress = new FoldProgress();
     this.#store = new ReadStore();

@@ -8,7 +8,7 @@ import { FoldedProjection, type FoldedTileListener } from './folded-projection.t
 import type { Fold, ProjectionDefinition } from './projection.ts';
 
 /** Events between two looks at how much waits to be committed. */
-const STEP_EVENTS = 4_096;
+const STEP_EVENTS = 2_048;
 /** What may wait to be committed. */
 const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -81,10 +81,11 @@ export class Folding {
    * @throws history.unknown-event, or what a fold threw, naming the position.
    */
   step(synced: number): void {
-    const to = Math.min(synced, this.#offset + STEP_EVENTS, this.#nextToJoin());
+    const join = this.#nextToJoin();
+    const to = Math.min(synced, this.#offset + STEP_EVENTS, join);
     this.#log.visit(this.#offset, to, this.#visit);
     this.#offset = to;
-    if (to === this.#nextToJoin()) {
+    if (to === join) {
       this.commit();
       this.#activate();
     }
@@ -95,15 +96,17 @@ export class Folding {
     if (this.#offset === this.#committed) return;
     const hash = eventHash(this.#log, this.#offset);
     for (const projection of this.#active) projection.flush();
+    // Live tiles may be ahead of what is committed, never behind: readers tell by their offsets.
+    this.#progress.changeTiles(() => {
+      for (const projection of this.#active) projection.showTiles();
+    });
     this.#store.trees.write(() => {
       for (const projection of this.#active) {
         writeCheckpoint(this.#store.checkpoints, projection.commit(this.#offset, hash));
       }
       this.#store.writeFolded(this.#offset);
     });
-    this.#progress.changeTiles(() => {
-      for (const projection of this.#active) projection.committed();
-    });
+    for (const projection of this.#active) projection.committed();
     this.#committed = this.#offset;
     for (const projection of this.#active) projection.syncInBackground();
   }

@@ -53,6 +53,9 @@ class ThreadedProjections implements Projections {
   #commit: Commit = { offset: 0, snapshot: null };
   #db: FoldedDb;
   #fault: Error | null = null;
+  #tilesReceived = 0;
+  /** True when a commit waits for tiles that are on their way. */
+  #isBehind = false;
 
   constructor(options: ProjectionsOptions) {
     const { dir, logDir, projectorUrl, synced } = options;
@@ -128,6 +131,8 @@ class ThreadedProjections implements Projections {
     switch (message.kind) {
       case 'tile':
         this.#store.boards(message.structure).add(message.board, message.index, message.memory);
+        this.#tilesReceived += 1;
+        if (this.#isBehind) this.#refresh();
         break;
       case 'opened':
         this.#open();
@@ -157,10 +162,16 @@ class ThreadedProjections implements Projections {
     }
   }
 
-  /** Reads see the newest commit from here on, all at once. */
+  /** Reads see the newest commit from here on, all at once: when the tiles that it made have arrived too. */
   #refresh(): void {
+    const newest = this.#store.commit();
+    this.#isBehind = this.#tilesReceived < this.#progress.tilesHanded;
+    if (this.#isBehind) {
+      newest.snapshot?.done();
+      return;
+    }
     const before = this.#commit.snapshot;
-    this.#commit = this.#store.commit();
+    this.#commit = newest;
     before?.done();
     const { offset } = this.#commit;
     this.#db = this.#newDb(offset, true);

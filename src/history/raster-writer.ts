@@ -41,7 +41,7 @@ type Tile = {
 /** Told about every tile that is made or loaded, before the commit that it is part of is published. */
 export type TileListener = (board: TreeKey, index: number, memory: SharedArrayBuffer) => void;
 
-/** The fold's side of a raster: packs changes as they come, writes and then shows them at the commit. */
+/** The fold's side of a raster: packs changes as they come, shows and writes them at the commit. */
 export class FoldedRaster implements RasterWriter {
   readonly #trees: RasterTrees;
   readonly #file: AppendFile;
@@ -102,12 +102,18 @@ export class FoldedRaster implements RasterWriter {
     }
   }
 
-  /** After the commit: what it made durable becomes visible. The caller marks the time as one in which tiles change. */
+  /** After `flush`: makes the pending changes visible. The caller marks the time as one in which tiles change. */
+  show(): void {
+    for (const { pending, live, record } of this.#touched) {
+      applyChanges(this.#changes.open(pending.view(), live.totals[1]!), live);
+      live.totals[0] = record.changes;
+      live.totals[1] = record.last;
+    }
+  }
+
+  /** After the commit. */
   committed(): void {
     for (const tile of this.#touched) {
-      applyChanges(this.#changes.open(tile.pending.view(), tile.live.totals[1]!), tile.live);
-      tile.live.totals[0] = tile.record.changes;
-      tile.live.totals[1] = tile.record.last;
       tile.pendingChanges = 0;
       if (tile.pending.bytes.length > PENDING_BYTES_KEPT) tile.pending = new ByteWriter(PENDING_BYTES_KEPT);
       else tile.pending.clear();

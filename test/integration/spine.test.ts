@@ -46,6 +46,17 @@ test('boards: created, drawn on, read as pixels, bitmap and picture, now and as 
   expect((await strata.read('/v1/boards/demo')).body).toMatchObject({ width: 300, height: 2, placements: 2 });
 });
 
+test('boards: a pixel on a new board is there at its position, however many are made meanwhile', async () => {
+  const colors = await Promise.all(
+    Array.from({ length: 60 }, async (_, n) => {
+      await strata.call('PUT', `/v1/boards/many-${n}`, { width: 10, height: 10 });
+      const placed = await strata.call('PUT', `/v1/boards/many-${n}/pixels/1/1`, { color: 7 });
+      return (await strata.read(`/v1/boards/many-${n}/pixels/1/1`, placed.body.position)).body.color;
+    }),
+  );
+  expect(new Set(colors)).toEqual(new Set([7]));
+});
+
 test('boards: what is outside, unknown or too soon is refused', async () => {
   await strata.call('PUT', '/v1/boards/slow', { width: 10, height: 10, cooldownSeconds: 60 });
   const refusals = [

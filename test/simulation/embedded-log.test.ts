@@ -18,6 +18,8 @@ const ONLY_SEED = process.env.STRATA_SIMULATION_SEED;
 /** The simulated disk keeps its own accounts of what is synced: the machine's need not be waited for. */
 const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const STREAMS = 4;
+/** More than a group takes, so that one write to the disk has several. */
+const GROUP_BYTES = 50_000;
 
 for (const durability of ['fsync', 'os'] as const) {
   test(`a log on a disk that fails and crashes keeps its word (durability ${durability})`, {
@@ -45,7 +47,7 @@ type World = {
 /** Some lives of one log, each ended by a close, a kill or a power loss. */
 async function simulate(random: Random, durability: 'fsync' | 'os'): Promise<void> {
   const dir = mkdtempSync(join(PARENT, 'strata-simulation-'));
-  const disk = new SimulatedDisk(random);
+  const disk = new SimulatedDisk(random, dir);
   const world: World = {
     random,
     disk,
@@ -87,7 +89,10 @@ async function live(world: World, durability: 'fsync' | 'os'): Promise<void> {
   if (log !== null) {
     if (!disk.hasCrashed) await expectations.check(log);
     for (let burst = random.below(12); burst > 0 && !disk.hasCrashed; burst -= 1) await append(world, log);
-    if (!disk.hasCrashed && random.chance(0.5)) await expectations.check(log);
+    if (random.chance(0.5)) {
+      await log.settled();
+      if (!disk.hasCrashed) await expectations.check(log);
+    }
     // Without a close there is a crash: from here on nothing reaches the disk, and the close only frees the folder.
     if (!disk.hasCrashed && random.chance(0.7)) disk.crashesIn = 0;
     await log.close();
@@ -140,7 +145,9 @@ function someWrite({ random }: World, log: EmbeddedLog): Write {
   const last = log.lastRevision(stream);
   const expected = random.pick(['any', last === -1 ? 'none' : last, 'none', 0] as const);
   const events = Array.from({ length: 1 + random.below(3) }, () =>
-    random.chance(0.5) ? point(random.below(256), random.below(256)) : note('n'.repeat(random.below(3000))),
+    random.chance(0.5)
+      ? point(random.below(256), random.below(256))
+      : note('n'.repeat(random.below(random.chance(0.1) ? GROUP_BYTES : 3000))),
   );
   return { stream, expected: random.chance(0.8) ? 'any' : expected, events };
 }

@@ -11,6 +11,8 @@ export class FailingDisk implements Disk {
   faultOf: (operation: Operation, path: string) => Fault | null = () => null;
   /** How many bytes it says are free; what there really is unless set. */
   free: number | null = null;
+  /** How many operations have failed. */
+  faults = 0;
 
   async create(path: string, synced: boolean): Promise<DiskFile> {
     this.#meet('create', path);
@@ -42,7 +44,9 @@ export class FailingDisk implements Disk {
 
   #meet(operation: Operation, path: string): void {
     const fault = this.faultOf(operation, path);
-    if (fault !== null) throw systemError(fault.code, operation);
+    if (fault === null) return;
+    this.faults += 1;
+    throw systemError(fault.code, operation);
   }
 
   #file(path: string, file: DiskFile): DiskFile {
@@ -51,6 +55,7 @@ export class FailingDisk implements Disk {
         const fault = this.faultOf('write', path);
         if (fault === null) return file.write(bytes, position);
         const written = Math.floor(bytes.length * (fault.written ?? 0));
+        this.faults += 1;
         if (written > 0) await file.write(bytes.subarray(0, written), position);
         throw systemError(fault.code, 'write');
       },

@@ -19,11 +19,14 @@ export class SimulatedDisk implements Disk {
   /** Operations until nothing works any more. */
   crashesIn = Number.POSITIVE_INFINITY;
   readonly #random: Random;
+  readonly #dir: string;
   readonly #names = new Map<string, SimulatedFile>();
   #namesOnDisk = new Map<string, SimulatedFile>();
   #namings: Naming[] = [];
 
-  constructor(random: Random) {
+  /** All of its files lie in one folder. */
+  constructor(random: Random, dir: string) {
+    this.#dir = dir;
     this.#random = random;
   }
 
@@ -65,9 +68,10 @@ export class SimulatedDisk implements Disk {
     this.#name((names) => names.delete(path));
   }
 
-  async syncFolder(): Promise<void> {
+  async syncFolder(dir: string): Promise<void> {
     this.#step('syncFolder');
     this.#failSometimes('syncFolder');
+    if (dir !== this.#dir) return;
     this.#namesOnDisk = new Map(this.#names);
     this.#namings = [];
   }

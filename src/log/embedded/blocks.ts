@@ -1,6 +1,6 @@
 import { corrupt } from './damage.ts';
-import { EVENT_PREFIX_BYTES, FRAME_HEADER_BYTES, readUint32 } from './group.ts';
-import { GroupWalk } from './group-walk.ts';
+import { EVENT_PREFIX_BYTES, FRAME_HEADER_BYTES, GROUP_HEADER_BYTES, GroupHeader, readUint32 } from './group.ts';
+import { readAt } from './group-walk.ts';
 import type { Segment } from './segments.ts';
 
 const CACHED_BYTES_MAX = 32 * 1024 * 1024;
@@ -20,6 +20,7 @@ export type Block = {
 export class Blocks {
   readonly #seed: number;
   readonly #bytesMax: number;
+  readonly #header = new GroupHeader();
   readonly #cached = new Map<number, Block>();
   #bytes = 0;
 
@@ -63,43 +64,41 @@ export class Blocks {
     this.#bytes -= sizeOf(block);
   }
 
-  #read(segment: Segment, entry: number): Block {
-    const { map } = segment;
+  #read({ map, path }: Segment, entry: number): Block {
     const from = map.entry(entry);
     const next = entry + 1 < map.entries ? map.entry(entry + 1) : { offset: map.nextOffset, position: map.end };
-    const bodies: Buffer[] = [];
+    const bytes = Buffer.allocUnsafeSlow(next.position - from.position);
+    const length = readAt(path, bytes, from.position);
     const places = new Uint32Array(2 * (next.offset - from.offset));
-    const walk = new GroupWalk(segment.path, this.#seed, from.position, from.offset);
-    let filled = 0;
-    let base = 0;
-    while (walk.nextPosition < next.position) {
-      if (walk.next(next.position) !== 'group') {
-        throw corrupt(walk.nextOffset, segment.path, walk.nextPosition, walk.damage || 'the file is cut short');
+    const header = this.#header;
+    let [at, filled, offset] = [0, 0, from.offset];
+    while (at < bytes.length) {
+      const body = at + GROUP_HEADER_BYTES;
+      const isHeader = body <= length && header.read(bytes, at, this.#seed) && header.first === offset;
+      if (!isHeader || body + header.bodyLength > length || !header.isIntact(bytes, body, this.#seed)) {
+        throw corrupt(offset, path, from.position + at, 'a group is not what was written');
       }
-      const body = Buffer.from(walk.bytes.subarray(walk.bodyStart, walk.bodyEnd));
-      bodies.push(body);
-      const { count, first } = walk.header;
-      const end = fillPlaces(body, base, places, filled);
-      if (end !== filled + 2 * count) throw corrupt(first, segment.path, walk.position, 'a group miscounts its events');
-      filled = end;
-      base += body.length;
+      at = body + header.bodyLength;
+      filled = fillPlaces(bytes, body, at, places, filled);
+      offset += header.count;
+      if (filled !== 2 * (offset - from.offset))
+        throw corrupt(header.first, path, body, 'a group miscounts its events');
     }
-    const bytes = bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies);
     return { bytes, first: from.offset, count: places.length / 2, places };
   }
 }
 
-/** Notes where the events of a group's body lie, `base` being where the body will stand. Returns where `places` is filled to. */
-function fillPlaces(body: Buffer, base: number, places: Uint32Array, filled: number): number {
-  let [at, place] = [0, filled];
-  while (at < body.length) {
-    const frameEnd = at + FRAME_HEADER_BYTES + readUint32(body, at);
+/** Notes where the events of the body in [start, end) lie. Returns where `places` is filled to. */
+function fillPlaces(bytes: Buffer, start: number, end: number, places: Uint32Array, filled: number): number {
+  let [at, place] = [start, filled];
+  while (at < end) {
+    const frameEnd = at + FRAME_HEADER_BYTES + readUint32(bytes, at);
     at += FRAME_HEADER_BYTES;
     while (at < frameEnd) {
-      const start = at + EVENT_PREFIX_BYTES;
-      at = start + readUint32(body, at);
-      places[place++] = base + start;
-      places[place++] = base + at;
+      const eventStart = at + EVENT_PREFIX_BYTES;
+      at = eventStart + readUint32(bytes, at);
+      places[place++] = eventStart;
+      places[place++] = at;
     }
   }
   return place;

@@ -4,7 +4,6 @@ import type { NewEvent, RecordedEvent } from '#events/event.ts';
 import type { Position } from '#events/position.ts';
 import type { Appended, Batch, EventLog, LogRange, NotAppended, OwnedBy, StreamRange, Write } from '#log/event-log.ts';
 import type { LogReader } from '#log/log-reader.ts';
-import { assert } from '../../assert.ts';
 import { errors, isStrataError, type StrataError } from '../../errors.ts';
 import { AppendBatch } from './append-batch.ts';
 import { type Disk, nodeDisk } from './disk.ts';
@@ -267,7 +266,7 @@ export class EmbeddedLog implements EventLog {
   }
 
   #enqueue({ stream, expected, events }: Write): Appended | NotAppended {
-    assert(events.length > 0, 'a write has events');
+    if (events.length === 0) return refused(errors.error('server.failed', `a write to ${stream} has no events`));
     if (this.#isImporting) return refused(errors.error('server.busy', 'the log is being imported'));
     if (events.length > WRITE_EVENTS_MAX) return refused(tooLarge(`${events.length} events`));
     const recordedAt = Math.max(this.#parts.clock(), this.#lastRecordedAt);
@@ -347,7 +346,8 @@ export class EmbeddedLog implements EventLog {
 
   /** Writes the batch and answers its callers; with nothing to write, what came before has been settled already. */
   async #settle(batch: AppendBatch): Promise<void> {
-    const { writer } = this.#parts;
+    const { writer, index } = this.#parts;
+    await index.room();
     if (writer.isBroken && (batch.writes.length > 0 || this.#isRepairDue)) await this.#repair(this.#fault);
     if (batch.writes.length === 0) return batch.answer();
     if (writer.isBroken) return this.#fail(batch, this.#fault!, true);
@@ -367,7 +367,7 @@ export class EmbeddedLog implements EventLog {
     if (synced) this.#onDisk = this.#head;
     this.#endsWithMark = false;
     for (const { tail, events } of batch.writes) index.synced(tail, events);
-    this.#tail.push({ partition: PARTITION, after, to: this.#head, events: batch.events });
+    this.#tail.push({ partition: PARTITION, after, to: this.#head, events: batch.events }, batch.groups.lengthBytes);
     batch.answer();
   }
 

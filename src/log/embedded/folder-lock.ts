@@ -27,7 +27,11 @@ export function lockFolder(dir: string): FolderLock {
     throw errors.error('log.locked', `${dir} is in use by ${ownerOf(ownerPath)}`, { retryAfterSeconds: 5 });
   }
   const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  writeFileSync(ownerPath, `${JSON.stringify(owner)}\n`);
+  try {
+    writeFileSync(ownerPath, `${JSON.stringify(owner)}\n`);
+  } catch {
+    // It only explains the lock: a log on a full disk is opened for its readers.
+  }
   let held = true;
   return {
     release() {

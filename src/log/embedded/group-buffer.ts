@@ -4,7 +4,7 @@ import { GrowingBuffer } from '#events/growing-buffer.ts';
 import { EVENT_PREFIX_BYTES, FRAME_HEADER_BYTES, GROUP_HEADER_BYTES, writeGroupHeader } from './group.ts';
 
 /** A group takes no further write above this: a CRC covers, and a reader verifies, no more than that at once. */
-const GROUP_FULL_BYTES = 128 * 1024;
+const GROUP_FULL_BYTES = 32 * 1024;
 const FIRST_BYTES = 256 * 1024;
 /** Memory above this is given back after a burst. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { readNumber, writeNumber } from '#events/event-layout.ts';
+import { requireWholeTree } from './lmdb-file.ts';
 import { Postings } from './postings.ts';
 import type { StreamTail } from './stream-tails.ts';
 
@@ -15,7 +16,9 @@ const NUMBER_BYTES = 6;
 const LIST_BYTES_MAX = 1024;
 const LIST_OFFSETS_MAX = 512;
 /** Entries written between two turns of the event loop: a few ms. */
-const ENTRIES_A_TURN = 1000;
+const ENTRIES_A_TURN = 500;
+/** More than the entries of one write. */
+const INDEX_RANGE = 2 ** 20;
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 
 /** Up to where the index is complete, and of what log: the event at `offset` must have this hash there. */
@@ -51,6 +54,7 @@ export class IndexStore {
   /** Opens the index in a folder of its own; a folder that cannot be opened is made again. */
   static open(dir: string, report: (message: string) => void): IndexStore {
     try {
+      requireWholeTree(dir);
       return new IndexStore(dir);
     } catch (error) {
       report(`the stream index could not be opened, and is made again from the log: ${error}`);
@@ -102,18 +106,16 @@ export class IndexStore {
    * read here. Safe to repeat: what the lists have already is skipped.
    */
   async write(tails: readonly StreamTail[], keys: readonly KeyEntry[], checkpoint: IndexCheckpoint): Promise<void> {
-    for (let from = 0; from < tails.length; from += ENTRIES_A_TURN) {
-      const writes = tails.slice(from, from + ENTRIES_A_TURN).flatMap((tail) => this.#writeTail(tail));
-      await Promise.all(writes);
-      await setImmediate();
-    }
-    for (let from = 0; from < keys.length; from += ENTRIES_A_TURN) {
-      const writes = keys.slice(from, from + ENTRIES_A_TURN).map(({ stream, key, offset, at }) => {
-        return this.#tree(weekOf(at)).put(keyName(stream, key), numberBytes(offset));
-      });
-      await Promise.all(writes);
-      await setImmediate();
-    }
+    await writeInTreeOrder(
+      tails,
+      ({ stream }) => streamKey(stream),
+      (tail, key) => this.#writeTail(tail, key),
+    );
+    await writeInTreeOrder(
+      keys,
+      ({ stream, key }) => keyName(stream, key),
+      ({ offset, at }, name) => [this.#tree(weekOf(at)).put(name, numberBytes(offset))],
+    );
     await this.#meta.put(CHECKPOINT, JSON.stringify(checkpoint));
   }
 
@@ -141,8 +143,7 @@ export class IndexStore {
     await this.#root.close();
   }
 
-  #writeTail({ stream, indexing, firstHere }: StreamTail): Promise<boolean>[] {
-    const key = streamKey(stream);
+  #writeTail({ indexing, firstHere }: StreamTail, key: Buffer): Promise<boolean>[] {
     const bytes = this.#lists.get(key);
     let list = bytes === undefined ? null : Postings.read(bytes);
     // A write that was interrupted before its checkpoint has left some of these here.
@@ -181,6 +182,46 @@ export class IndexStore {
     }
     return tree;
   }
+}
+
+/**
+ * Writes entries in the order of their keys: those that share a page of the tree share its copy too, which makes random
+ * keys three times as fast. Not one transaction after the other: LMDB's thread takes together what waits for it.
+ */
+async function writeInTreeOrder<Entry>(
+  entries: readonly Entry[],
+  keyOf: (entry: Entry) => Buffer,
+  write: (entry: Entry, key: Buffer) => readonly Promise<boolean>[],
+): Promise<void> {
+  const keys: Buffer[] = [];
+  // Sorted as numbers, without a call for each comparison: the key's first 4 bytes, then the entry's index.
+  const order = new Float64Array(entries.length);
+  for (let at = 0; at < entries.length; at += 1) {
+    const key = keyOf(entries[at]!);
+    keys.push(key);
+    order[at] = key.readUInt32BE(0) * INDEX_RANGE + at;
+    if (at % ENTRIES_A_TURN === ENTRIES_A_TURN - 1) await setImmediate();
+  }
+  order.sort();
+  const writes: Promise<PromiseSettledResult<boolean>[]>[] = [];
+  for (let from = 0; from < order.length; from += ENTRIES_A_TURN) {
+    const turn: Promise<boolean>[] = [];
+    for (const place of order.subarray(from, from + ENTRIES_A_TURN)) {
+      const at = place % INDEX_RANGE;
+      turn.push(...write(entries[at]!, keys[at]!));
+    }
+    // Settled, so that one that fails meanwhile is not called unhandled.
+    writes.push(Promise.allSettled(turn));
+    await setImmediate();
+  }
+  for (const written of writes) {
+    for (const result of await written) if (result.status === 'rejected') throw result.reason;
+  }
+}
+
+/** True for a key that is kept when the log has come to `now`: of this week or the last one. */
+export function isRemembered({ at }: KeyEntry, now: number): boolean {
+  return weekOf(at) >= weekOf(now) - 1;
 }
 
 function weekOf(timeMs: number): number {

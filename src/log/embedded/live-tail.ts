@@ -6,6 +6,7 @@ import type { Batch } from '#log/event-log.ts';
  * outlives the garbage collector's young generation: 16,000 cost a third of the throughput of appending.
  */
 const KEPT_EVENTS_MAX = 2048;
+const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What a subscriber needs of the log. */
 export type FollowedLog = {
@@ -21,7 +22,10 @@ export type FollowedLog = {
 export class LiveTail {
   readonly #log: FollowedLog;
   readonly #batches: Batch[] = [];
+  /** How many bytes each batch has in the log. */
+  readonly #sizes: number[] = [];
   #kept = 0;
+  #keptBytes = 0;
   #subscribers = 0;
   #waiting = new Set<() => void>();
   #closed = false;
@@ -30,11 +34,16 @@ export class LiveTail {
     this.#log = log;
   }
 
-  push(batch: Batch): void {
+  push(batch: Batch, sizeBytes: number): void {
     if (this.#subscribers === 0) return;
     this.#batches.push(batch);
+    this.#sizes.push(sizeBytes);
     this.#kept += batch.events.length;
-    while (this.#kept > KEPT_EVENTS_MAX && this.#batches.length > 1) this.#kept -= this.#batches.shift()!.events.length;
+    this.#keptBytes += sizeBytes;
+    while ((this.#kept > KEPT_EVENTS_MAX || this.#keptBytes > KEPT_BYTES_MAX) && this.#batches.length > 1) {
+      this.#kept -= this.#batches.shift()!.events.length;
+      this.#keptBytes -= this.#sizes.shift()!;
+    }
     this.#wake();
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { corrupt } from './damage.ts';
 import type { Disk } from './disk.ts';
 import { GROUP_HEADER_BYTES, GROUP_MAGIC, GroupHeader } from './group.ts';
@@ -9,6 +9,7 @@ import { createSegment } from './segment-file.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts';
 import { SegmentMap } from './segment-map.ts';
 import { requireSegments, type Segment, Segments } from './segments.ts';
+import { writeAgain } from './write-again.ts';
 
 const COPIED_BYTES_MAX = 1024 * 1024;
 
@@ -26,10 +27,16 @@ export async function findSegments({ dir, disk, clock }: Recovery): Promise<Segm
     if (name.endsWith('.seg.tmp')) await disk.remove(join(dir, name));
   }
   const found = Segments.open(dir);
-  if (found !== null) return found;
+  if (found !== null) {
+    // Whoever began the last segment may have ended before its name was on the disk.
+    await disk.syncFolder(dir);
+    return found;
+  }
   const logId = randomBytes(16).toString('hex');
   const header = { logId, epoch: 1, number: 1, first: 1, previousLength: 0, createdAt: clock() };
   await (await createSegment(disk, dir, header, false)).close();
+  // The folder may be new too.
+  await disk.syncFolder(dirname(dir));
   return requireSegments(dir);
 }
 
@@ -77,7 +84,14 @@ export async function recoverLastSegment(
     await cutTail(segment, map.end, head, walk.damage, recovery);
     endsWithMark = false;
   }
-  if (synced < head) await writeAgain(segment, map, synced + 1, recovery.disk);
+  if (synced < head) {
+    const file = await recovery.disk.open(path, false);
+    try {
+      await writeAgain(path, file, map.entry(map.entryOf(synced + 1)).position, map.end);
+    } finally {
+      await file.close();
+    }
+  }
   return { head, endsWithMark };
 }
 
@@ -132,22 +146,4 @@ function cutName(dir: string, position: number): string {
   let name = `cut-${position}.bytes`;
   for (let again = 2; existsSync(join(dir, name)); again += 1) name = `cut-${position}-${again}.bytes`;
   return name;
-}
-
-/**
- * Writes what nothing proves to be on the disk once more, and syncs it. After a failed sync the page cache may call pages
- * clean that never reached the disk, and the process that saw the failure may be gone: reading them proves nothing.
- */
-async function writeAgain({ path }: Segment, map: SegmentMap, offset: number, disk: Disk): Promise<void> {
-  const file = await disk.open(path, false);
-  try {
-    for (let position = map.entry(map.entryOf(offset)).position; position < map.end; position += COPIED_BYTES_MAX) {
-      const bytes = Buffer.allocUnsafe(Math.min(COPIED_BYTES_MAX, map.end - position));
-      readAt(path, bytes, position);
-      await file.write(bytes, position);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -4,7 +4,7 @@ import { assert } from '../../assert.ts';
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.ts';
 
 /** An entry is made at most every so many bytes. */
-const ENTRY_EVERY_BYTES = 64 * 1024;
+const ENTRY_EVERY_BYTES = 32 * 1024;
 const MAGIC = Buffer.from('STRATAIX');
 const AT_LOG_ID = 8;
 const AT_NUMBER = 24;
@@ -16,7 +16,7 @@ const ENTRY_BYTES = 24;
 export type MapEntry = { readonly offset: number; readonly position: number; readonly recordedAt: number };
 
 /**
- * A segment's sparse index: about a thousand entries for 64 MiB. Derived data: kept in memory while the segment grows, and
+ * A segment's sparse index: about two thousand entries for 64 MiB. Derived data: kept in memory while the segment grows, and
  * beside it as `.idx` once it is full, or a prefix of it.
  */
 export class SegmentMap {

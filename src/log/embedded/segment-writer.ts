@@ -7,6 +7,7 @@ import { createSegment } from './segment-file.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts';
 import { mapPath, SegmentMap } from './segment-map.ts';
 import type { Segment, Segments } from './segments.ts';
+import { writeAgain } from './write-again.ts';
 
 /** Below this a full disk stays full: another try would only leave another empty segment behind. */
 const ROOM_BYTES_MIN = 1024 * 1024;
@@ -38,6 +39,8 @@ export class SegmentWriter {
   #segment: Segment;
   /** Where the next group goes; what the segment holds beyond does not count. */
   #position: number;
+  /** Up to where the segment is on the disk itself: behind `#position` only where the operating system syncs. */
+  #durable: number;
   /** True when the last segment must not be written any more before `repair` has succeeded. */
   #isBroken = false;
   /** True once the failed bytes are certainly not in the log, however the repair goes on. */
@@ -48,6 +51,7 @@ export class SegmentWriter {
     this.#file = file;
     this.#segment = options.segments.last;
     this.#position = this.#segment.map.end;
+    this.#durable = this.#position;
   }
 
   /** Goes on after the last group of the last segment, which recovery has checked. */
@@ -74,11 +78,13 @@ export class SegmentWriter {
       map.add(first, count, base + at, end - at, recordedAt);
     }
     this.#position = base + groups.lengthBytes;
+    if (this.#options.synced) this.#durable = this.#position;
   }
 
   /** Makes what was written durable, where `write` does not. */
   async sync(): Promise<void> {
     await this.#file.sync();
+    this.#durable = this.#position;
   }
 
   /**
@@ -121,8 +127,13 @@ export class SegmentWriter {
     if (free < ROOM_BYTES_MIN) {
       throw errors.error('log.disk-full', `${free} bytes are free in ${segments.dir}`, { retryAfterSeconds: 5 });
     }
-    if (this.#isEmpty) await this.#cut();
-    else await this.#begin();
+    if (this.#isEmpty) return this.#cut();
+    // What the next segment says of this one must be so: a sync may be what failed.
+    if (this.#durable < this.#position) {
+      await writeAgain(this.#segment.path, this.#file, this.#durable, this.#position);
+      this.#durable = this.#position;
+    }
+    await this.#begin();
   }
 
   async #cut(): Promise<void> {
@@ -132,7 +143,7 @@ export class SegmentWriter {
 
   /** The full segment is synced before the next one says how long it is. */
   async #roll(): Promise<void> {
-    if (!this.#options.synced) await this.#file.sync();
+    if (this.#durable < this.#position) await this.sync();
     await this.#begin();
   }
 
@@ -158,6 +169,7 @@ export class SegmentWriter {
     const old = this.#file;
     this.#file = file;
     this.#position = SEGMENT_HEADER_BYTES;
+    this.#durable = SEGMENT_HEADER_BYTES;
     await old.close().catch((error) => this.#options.report(`a full segment could not be closed: ${error}`));
     await this.#saveMap(previous);
   }

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import type { RecordedEvent } from '#events/event.ts';
 import type { LogReader } from '#log/log-reader.ts';
 import { errors, type StrataError } from '../../errors.ts';
-import { type IndexCheckpoint, IndexStore, type KeyEntry } from './index-store.ts';
+import { type IndexCheckpoint, IndexStore, isRemembered, type KeyEntry } from './index-store.ts';
 import { type StreamTail, StreamTails } from './stream-tails.ts';
 
-/** What the index on the disk may lack: read again from the log at the next start. */
-const UNINDEXED_EVENTS_MAX = 200_000;
+/** What waits to be written into the trees: it is in memory, and read again from the log at the next start. */
+const UNINDEXED_EVENTS_MAX = 64_000;
 /** Events looked at between two turns of the event loop while the index is made again. */
-const CATCH_UP_EVENTS = 50_000;
+const CATCH_UP_EVENTS = 16_000;
 
 /** The offsets of consecutive revisions of a stream, the first being `firstRevision`. */
 export type OffsetList = { readonly firstRevision: number; readonly offsets: readonly number[] };
@@ -120,6 +120,11 @@ export class StreamIndex {
     return this.#broken;
   }
 
+  /** Resolves when the log may grow: at once, unless the trees are so far behind that memory would fill. */
+  async room(): Promise<void> {
+    if (this.#unindexed >= UNINDEXED_EVENTS_MAX && this.#writing !== null) await this.#writing;
+  }
+
   /** Writes what the trees lack. */
   async flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -132,6 +137,7 @@ export class StreamIndex {
 
   async close(): Promise<void> {
     await this.flush();
+    this.#broken ??= errors.error('log.closed', 'the log is closed');
     await this.#store.close();
   }
 
@@ -166,9 +172,13 @@ export class StreamIndex {
   }
 
   #catchUpWith(event: RecordedEvent): void {
-    const { stream, revision, offset, recordedAt } = event;
+    const { stream, revision, offset, recordedAt, keyMark } = event;
     const tail = this.#tails.get(stream);
-    // A write of the trees that was interrupted before its checkpoint has it already.
+    // A write's first event stands for it.
+    if (keyMark !== null && !this.#keys.has(keyMark.key + stream)) {
+      this.#addKey({ stream, key: keyMark.key, offset, at: recordedAt });
+    }
+    // A write of the trees that was interrupted before its checkpoint has the offset already, and may lack the key.
     if (revision <= tail.revision) {
       const list = this.list(stream, revision);
       if (list?.offsets[revision - list.firstRevision] !== offset) throw this.distrust(`it misplaces ${stream}`);
@@ -177,11 +187,6 @@ export class StreamIndex {
     if (revision !== tail.revision + 1) throw this.distrust(`${stream} has no revision before ${revision}`);
     tail.revision = revision;
     this.#add(tail, offset, 1);
-    const { keyMark } = event;
-    // A write's first event stands for it.
-    if (keyMark !== null && !this.#keys.has(keyMark.key + stream)) {
-      this.#addKey({ stream, key: keyMark.key, offset, at: recordedAt });
-    }
     this.#synced = offset;
     this.#syncedAt = recordedAt;
   }
@@ -203,7 +208,7 @@ export class StreamIndex {
 
   async #write(): Promise<void> {
     const { reader, durable, report } = this.#options;
-    const [touched, keys, offset] = [this.#touched, [...this.#keys.values()], this.#synced];
+    const [touched, keys, offset, at] = [this.#touched, [...this.#keys.values()], this.#synced, this.#syncedAt];
     this.#touched = [];
     this.#unindexed = 0;
     for (const tail of touched) {
@@ -214,7 +219,9 @@ export class StreamIndex {
       await durable();
       const eventHash = reader.hashAt(offset);
       const checkpoint: IndexCheckpoint = { format: 1, logId: reader.id, epoch: reader.epoch, offset, eventHash };
-      await this.#store.write(touched, keys, checkpoint);
+      // There is a tree a week: of a log of years that is read again, most are forgotten already.
+      const remembered = keys.filter((entry) => isRemembered(entry, at));
+      await this.#store.write(touched, remembered, checkpoint);
       for (const tail of touched) tail.indexing = [];
       for (const entry of keys) {
         const name = entry.key + entry.stream;

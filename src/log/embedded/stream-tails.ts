@@ -43,6 +43,8 @@ export class StreamTails {
   readonly #keptMax: number;
   #recent = new Map<string, StreamTail>();
   #older = new Map<string, StreamTail>();
+  /** Streams that came in since `#recent` was begun; pinned ones that it took over do not count. */
+  #added = 0;
 
   /** `load` gives a stream's last revision by the index. */
   constructor(load: (stream: string) => number, keptMax = STREAMS_KEPT_MAX) {
@@ -54,7 +56,8 @@ export class StreamTails {
     const recent = this.#recent.get(stream);
     if (recent !== undefined) return recent;
     const tail = this.#older.get(stream) ?? new StreamTail(stream, this.#load(stream));
-    if (this.#recent.size >= this.#keptMax) this.#rotate();
+    if (this.#added >= this.#keptMax) this.#rotate();
+    this.#added += 1;
     this.#recent.set(stream, tail);
     return tail;
   }
@@ -63,6 +66,7 @@ export class StreamTails {
     const dropped = this.#older;
     this.#older = this.#recent;
     this.#recent = new Map();
+    this.#added = 0;
     for (const [stream, tail] of dropped) {
       if (tail.isPinned && !this.#older.has(stream)) this.#recent.set(stream, tail);
     }

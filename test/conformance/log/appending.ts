@@ -130,6 +130,25 @@ export function appending(declare: Declare): void {
     expect(all).toHaveLength(WRITE_EVENTS_MAX + 2);
   });
 
+  declare('a write without events is refused, and others stand', async ({ log }) => {
+    const results = await log.append([notes('a', ['1']), notes('a', []), notes('a', ['2'], 0)]);
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, true]);
+    expect(texts(await everything(log))).toEqual(['1', '2']);
+  });
+
+  declare('an event that cannot be written is refused, and others stand', async ({ log }) => {
+    const lone = note('\ud800');
+    const results = await log.append([
+      notes('a', ['1']),
+      { stream: 'a', expected: 'any', events: [note('fine'), lone] },
+      { stream: '', expected: 'any', events: [note('no stream')] },
+      { stream: 'x'.repeat(256), expected: 'any', events: [note('too long a name')] },
+      notes('a', ['2'], 0),
+    ]);
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, false, false, true]);
+    expect(texts(await everything(log))).toEqual(['1', '2']);
+  });
+
   declare('many megabytes at once are written whole', async ({ log }) => {
     const large = 'y'.repeat(200 * 1024);
     const calls = Array.from({ length: 4 }, (_, call) =>

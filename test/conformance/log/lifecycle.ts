@@ -56,6 +56,22 @@ export function lifecycle(declare: Declare): void {
     for (const read of reads) await expect(read()).rejects.toEqual(closed);
   });
 
+  declare('a read that is under way when the log closes goes on or says so', async ({ log }) => {
+    await appended(log, ...Array.from({ length: 3000 }, (_, at) => notes('a', [`${at}`])));
+    const reads = [log.readAll(), log.readAll({ backwards: true }), log.readStream('a')].map(async (events) => {
+      let read = 0;
+      for await (const _ of events) {
+        read += 1;
+        if (read === 1) await log.close();
+      }
+      return read;
+    });
+    for (const result of await Promise.allSettled(reads)) {
+      if (result.status === 'fulfilled') expect(result.value).toBe(3000);
+      else expect(result.reason).toMatchObject({ code: 'log.closed' });
+    }
+  });
+
   declare('every stream is in a partition that is here', async ({ log }) => {
     for (const stream of ['a', 'b', 'tile-wall-0-0']) {
       const partition = log.partitionOf(stream);

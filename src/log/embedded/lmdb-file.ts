@@ -1,0 +1,42 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { assert } from '../../assert.ts';
+
+/** Where LMDB's two meta pages, which lmdb-js gives a header of 24 bytes, say what they are. */
+const AT_MAGIC = 24;
+const AT_PAGE_BYTES = 48;
+const AT_LAST_PAGE = 144;
+const META_BYTES = 152;
+const MAGIC = 0xbeefc0de;
+const PAGE_BYTES_MIN = 512;
+
+/**
+ * Looks whether a folder's `data.mdb` is an LMDB file of full length. LMDB maps the file and believes it: one that is not,
+ * or is cut short, would end the process by a signal.
+ *
+ * @throws Error where it is not; there may be none, or an empty one.
+ */
+export function requireWholeTree(dir: string): void {
+  const path = join(dir, 'data.mdb');
+  if (!existsSync(path)) return;
+  const fd = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    if (size === 0) return;
+    const first = readMeta(fd, 0);
+    const second = readMeta(fd, first.pageBytes);
+    const pages = Math.max(first.lastPage, second.lastPage) + 1;
+    assert(size >= pages * first.pageBytes, `${path} has ${pages} pages`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readMeta(fd: number, position: number): { pageBytes: number; lastPage: number } {
+  const bytes = Buffer.alloc(META_BYTES);
+  readSync(fd, bytes, 0, META_BYTES, position);
+  assert(bytes.readUInt32LE(AT_MAGIC) === MAGIC, 'an LMDB file has two meta pages');
+  const pageBytes = bytes.readUInt32LE(AT_PAGE_BYTES);
+  assert(pageBytes >= PAGE_BYTES_MIN, 'an LMDB file tells the size of its pages');
+  return { pageBytes, lastPage: Number(bytes.readBigUInt64LE(AT_LAST_PAGE)) };
+}
