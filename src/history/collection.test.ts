@@ -164,7 +164,7 @@ test('documents, lists, scans and counts equal whole copies of every state: live
         }
       },
     ),
-    { numRuns: 30 },
+    { numRuns: 30, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
   );
 }, 120_000);
 

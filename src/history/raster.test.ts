@@ -105,7 +105,7 @@ test('boards and places equal a naive replay: live, at any position, restarted, 
         }
       },
     ),
-    { numRuns: 15 },
+    { numRuns: 15, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: true },
   );
 }, 120_000);
 

@@ -332,6 +332,9 @@ export class EmbeddedLog implements EventLog {
     do {
       // A turn of the event loop: everyone who was just answered, or who comes in meanwhile, shares the next write.
       await setImmediate();
+      // The index may wait for this before it makes room.
+      if (this.#syncCalls.length > 0) await this.#sync();
+      await this.#parts.index.room();
       const batch = this.#pending;
       this.#pending = this.#spare;
       this.#inFlight = batch;
@@ -339,15 +342,13 @@ export class EmbeddedLog implements EventLog {
       this.#inFlight = null;
       batch.clear();
       this.#spare = batch;
-      if (this.#syncCalls.length > 0) await this.#sync();
     } while (this.#pending.hasCalls || this.#syncCalls.length > 0 || this.#isRepairDue);
     this.#isRunning = false;
   }
 
   /** Writes the batch and answers its callers; with nothing to write, what came before has been settled already. */
   async #settle(batch: AppendBatch): Promise<void> {
-    const { writer, index } = this.#parts;
-    await index.room();
+    const { writer } = this.#parts;
     if (writer.isBroken && (batch.writes.length > 0 || this.#isRepairDue)) await this.#repair(this.#fault);
     if (batch.writes.length === 0) return batch.answer();
     if (writer.isBroken) return this.#fail(batch, this.#fault!, true);
@@ -408,6 +409,8 @@ export class EmbeddedLog implements EventLog {
     this.#syncCalls = [];
     const head = this.#head;
     try {
+      // After a failed sync, one that succeeds proves nothing.
+      if (this.#parts.writer.isBroken) throw this.#fault;
       await this.#parts.writer.sync();
       this.#onDisk = head;
       for (const { resolve } of calls) resolve();

@@ -5,10 +5,14 @@ import { errors, type StrataError } from '../../errors.ts';
 import { type IndexCheckpoint, IndexStore, isRemembered, type KeyEntry } from './index-store.ts';
 import { type StreamTail, StreamTails } from './stream-tails.ts';
 
-/** What waits to be written into the trees: it is in memory, and read again from the log at the next start. */
-const UNINDEXED_EVENTS_MAX = 64_000;
+/** What waits to be written into the trees: it is read again from the log at the next start. */
+const UNINDEXED_EVENTS_MAX = 250_000;
+/** Streams and keys that wait: each costs memory, and a write into the trees. */
+const UNINDEXED_ENTRIES_MAX = 32_000;
 /** Events looked at between two turns of the event loop while the index is made again. */
 const CATCH_UP_EVENTS = 16_000;
+
+const NONE: readonly number[] = [];
 
 /** The offsets of consecutive revisions of a stream, the first being `firstRevision`. */
 export type OffsetList = { readonly firstRevision: number; readonly offsets: readonly number[] };
@@ -40,6 +44,7 @@ export class StreamIndex {
   #touched: StreamTail[] = [];
   /** Keyed writes that the trees lack, by key and stream, oldest first. */
   #keys = new Map<string, KeyEntry>();
+  #writingKeys: ReadonlyMap<string, KeyEntry> = new Map();
   #synced = 0;
   #syncedAt = 0;
   #unindexed = 0;
@@ -104,7 +109,7 @@ export class StreamIndex {
 
   /** The first offset of the synced write that the key made in the stream, or `null`. */
   keyOffset(stream: string, key: string): number | null {
-    const recent = this.#keys.get(key + stream);
+    const recent = this.#keys.get(key + stream) ?? this.#writingKeys.get(key + stream);
     return recent?.offset ?? this.#trust(() => this.#store.keyOffset(stream, key, this.#syncedAt));
   }
 
@@ -122,7 +127,7 @@ export class StreamIndex {
 
   /** Resolves when the log may grow: at once, unless the trees are so far behind that memory would fill. */
   async room(): Promise<void> {
-    if (this.#unindexed >= UNINDEXED_EVENTS_MAX && this.#writing !== null) await this.#writing;
+    if (this.#isFull && this.#writing !== null) await this.#writing;
   }
 
   /** Writes what the trees lack. */
@@ -139,6 +144,11 @@ export class StreamIndex {
     await this.flush();
     this.#broken ??= errors.error('log.closed', 'the log is closed');
     await this.#store.close();
+  }
+
+  get #isFull(): boolean {
+    const entries = this.#touched.length + this.#keys.size;
+    return this.#unindexed >= UNINDEXED_EVENTS_MAX || entries >= UNINDEXED_ENTRIES_MAX;
   }
 
   /** The offset up to which the trees are this log's; 0 when they are not. */
@@ -165,7 +175,7 @@ export class StreamIndex {
       const to = Math.min(head, after + CATCH_UP_EVENTS);
       this.#reader.visit(after, to, (event) => this.#catchUpWith(event));
       after = to;
-      if (this.#unindexed >= UNINDEXED_EVENTS_MAX) await this.flush();
+      if (this.#isFull) await this.flush();
     }
     this.#synced = head;
     this.#syncedAt = head === 0 ? 0 : this.#reader.at(head).recordedAt;
@@ -202,14 +212,16 @@ export class StreamIndex {
   }
 
   #schedule(): void {
-    if (this.#unindexed >= UNINDEXED_EVENTS_MAX && this.#writing === null) void this.flush();
+    if (this.#isFull && this.#writing === null) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), this.#options.intervalMs).unref();
   }
 
   async #write(): Promise<void> {
     const { reader, durable, report } = this.#options;
-    const [touched, keys, offset, at] = [this.#touched, [...this.#keys.values()], this.#synced, this.#syncedAt];
+    const [touched, keys, offset, at] = [this.#touched, this.#keys, this.#synced, this.#syncedAt];
     this.#touched = [];
+    this.#writingKeys = keys;
+    this.#keys = new Map();
     this.#unindexed = 0;
     for (const tail of touched) {
       tail.indexing = tail.offsets;
@@ -220,24 +232,22 @@ export class StreamIndex {
       const eventHash = reader.hashAt(offset);
       const checkpoint: IndexCheckpoint = { format: 1, logId: reader.id, epoch: reader.epoch, offset, eventHash };
       // There is a tree a week: of a log of years that is read again, most are forgotten already.
-      const remembered = keys.filter((entry) => isRemembered(entry, at));
+      const remembered = [...keys.values()].filter((entry) => isRemembered(entry, at));
       await this.#store.write(touched, remembered, checkpoint);
-      for (const tail of touched) tail.indexing = [];
-      for (const entry of keys) {
-        const name = entry.key + entry.stream;
-        if (this.#keys.get(name) === entry) this.#keys.delete(name);
-      }
-      await this.#store.dropOldKeys(this.#syncedAt);
+      for (const tail of touched) tail.indexing = NONE;
+      await this.#store.dropOldKeys(at);
     } catch (error) {
       report(`the stream index could not be written, and is kept in memory meanwhile: ${error}`);
+      this.#keys = new Map([...keys, ...this.#keys]);
       for (const tail of touched) {
         if (tail.indexing.length === 0) continue;
         if (tail.offsets.length === 0) this.#touched.push(tail);
         tail.offsets = [...tail.indexing, ...tail.offsets];
         this.#unindexed += tail.indexing.length;
-        tail.indexing = [];
+        tail.indexing = NONE;
       }
     } finally {
+      this.#writingKeys = new Map();
       this.#writing = null;
     }
   }

@@ -43,8 +43,9 @@ export class StreamTails {
   readonly #keptMax: number;
   #recent = new Map<string, StreamTail>();
   #older = new Map<string, StreamTail>();
-  /** Streams that came in since `#recent` was begun; pinned ones that it took over do not count. */
+  /** Streams that came in since `#recent` was begun, beside those that it took over. */
   #added = 0;
+  #takenOver = 0;
 
   /** `load` gives a stream's last revision by the index. */
   constructor(load: (stream: string) => number, keptMax = STREAMS_KEPT_MAX) {
@@ -56,7 +57,8 @@ export class StreamTails {
     const recent = this.#recent.get(stream);
     if (recent !== undefined) return recent;
     const tail = this.#older.get(stream) ?? new StreamTail(stream, this.#load(stream));
-    if (this.#added >= this.#keptMax) this.#rotate();
+    // As many as were taken over come in before all are looked at again: a constant cost for each.
+    if (this.#added >= Math.max(this.#keptMax, this.#takenOver)) this.#rotate();
     this.#added += 1;
     this.#recent.set(stream, tail);
     return tail;
@@ -70,5 +72,6 @@ export class StreamTails {
     for (const [stream, tail] of dropped) {
       if (tail.isPinned && !this.#older.has(stream)) this.#recent.set(stream, tail);
     }
+    this.#takenOver = this.#recent.size;
   }
 }
