@@ -8,19 +8,17 @@ import type { Batch } from '#log/event-log.ts';
 const KEPT_EVENTS_MAX = 2048;
 const KEPT_BYTES_MAX = 16 * 1024 * 1024;
 
-/** What a subscriber needs of the log. */
-export type FollowedLog = {
-  readonly synced: () => number;
-  /** Some of the synced events after the offset, from the files; of those there are some. */
-  readonly read: (after: number) => Batch;
-};
+/** Some of the synced events in (after, to], from the files; not none. */
+type ReadBatch = (after: number, to: number) => Batch;
 
 /**
  * The last synced batches, once for all subscribers: each takes what comes after its own offset, from here or, when it is
  * slow, from the files. So nothing is buffered for anyone, and none can miss or repeat an event.
  */
 export class LiveTail {
-  readonly #log: FollowedLog;
+  readonly #read: ReadBatch;
+  /** The last synced offset. */
+  #head: number;
   readonly #batches: Batch[] = [];
   /** How many bytes each batch has in the log. */
   readonly #sizes: number[] = [];
@@ -30,11 +28,13 @@ export class LiveTail {
   #waiting = new Set<() => void>();
   #closed = false;
 
-  constructor(log: FollowedLog) {
-    this.#log = log;
+  constructor(head: number, read: ReadBatch) {
+    this.#head = head;
+    this.#read = read;
   }
 
   push(batch: Batch, sizeBytes: number): void {
+    this.#head = batch.to;
     if (this.#subscribers === 0) return;
     this.#batches.push(batch);
     this.#sizes.push(sizeBytes);
@@ -67,12 +67,12 @@ export class LiveTail {
     return {
       next: async () => {
         while (!hasReturned && !this.#closed) {
-          if (offset < this.#log.synced()) {
+          if (offset < this.#head) {
             const kept = this.#after(offset);
             // A subscriber that catches up must not keep the event loop to itself.
             if (kept === null) await setImmediate();
             if (hasReturned || this.#closed) break;
-            const batch = kept ?? this.#log.read(offset);
+            const batch = kept ?? this.#read(offset, this.#head);
             offset = batch.to;
             return { done: false, value: batch };
           }
