@@ -21,7 +21,7 @@ export async function startRawServer(like: Response): Promise<RawServer> {
   };
   const port = await freePort();
   const handler = fork(PROGRAM, [String(port), JSON.stringify(answer)], {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--max-semi-space-size=64', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   await once(handler, 'message');

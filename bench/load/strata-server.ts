@@ -20,7 +20,7 @@ export class StrataServer {
   private constructor(port: number) {
     this.url = `http://127.0.0.1:${port}`;
     this.#dir = mkdtempSync(join(tmpdir(), 'strata-bench-'));
-    this.#process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
+    this.#process = spawn(process.execPath, ['--max-semi-space-size=64', '--disable-warning=ExperimentalWarning', MAIN], {
       env: {
         PATH: process.env.PATH,
         STRATA_PORT: String(port),
