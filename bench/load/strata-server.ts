@@ -20,15 +20,19 @@ export class StrataServer {
   private constructor(port: number) {
     this.url = `http://127.0.0.1:${port}`;
     this.#dir = mkdtempSync(join(tmpdir(), 'strata-bench-'));
-    this.#process = spawn(process.execPath, ['--max-semi-space-size=64', '--disable-warning=ExperimentalWarning', MAIN], {
-      env: {
-        PATH: process.env.PATH,
-        STRATA_PORT: String(port),
-        STRATA_DATA_DIR: this.#dir,
-        STRATA_ADMIN_KEY: this.key,
+    this.#process = spawn(
+      process.execPath,
+      ['--max-semi-space-size=64', '--disable-warning=ExperimentalWarning', MAIN],
+      {
+        env: {
+          PATH: process.env.PATH,
+          STRATA_PORT: String(port),
+          STRATA_DATA_DIR: this.#dir,
+          STRATA_ADMIN_KEY: this.key,
+        },
+        stdio: ['ignore', 'ignore', 'inherit'],
       },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    );
   }
 
   static async start(): Promise<StrataServer> {
