@@ -73,6 +73,17 @@ test('records that the machine lost in a crash are noticed, and the projection i
   }
 });
 
+test('trees that are cut short or overwritten are noticed before they are mapped, and all is folded anew', async () => {
+  const path = join(fixture.dir, 'projections', 'trees.mdb');
+  for (const damage of [() => truncateSync(path, 9000), () => overwrite(path, 0, Buffer.alloc(4096))]) {
+    await fixture.restart('close', [notes], log, damage);
+    expect(fixture.reports.splice(0)).toHaveLength(1);
+    expect(fixture.committed).toBe(0);
+    fixture.fold();
+    expect(text('99')).toBe('{"text":"text 99 of memory"}');
+  }
+});
+
 test('what lies beyond the checkpoint is cut off and folded again', async () => {
   const { size } = statSync(versionsPath());
   await fixture.restart('abandon', [notes], log, () => overwrite(versionsPath(), size, Buffer.from('not committed')));

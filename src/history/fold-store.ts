@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { requireWholeTree } from '#log/embedded/lmdb-file.ts';
 import type { LogReader } from '#log/log-reader.ts';
 import { AppendFileReader, DamagedRecord } from './append-file.ts';
 import {
@@ -37,6 +38,12 @@ export class FoldStore {
 
   constructor(dir: string, log: LogReader, report: (message: string) => void) {
     this.dir = projectionsDir(dir);
+    try {
+      requireWholeTree(treesPath(dir));
+    } catch (error) {
+      report(`the projections' trees cannot be opened, and are folded again from the log: ${error}`);
+      rmSync(this.dir, { recursive: true, force: true });
+    }
     mkdirSync(this.dir, { recursive: true });
     this.trees = new Trees(treesPath(dir), { readOnly: false });
     this.checkpoints = this.trees.tree(CHECKPOINTS);

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { readNumber, writeNumber } from '#events/event-layout.ts';
@@ -54,7 +55,7 @@ export class IndexStore {
   /** Opens the index in a folder of its own; a folder that cannot be opened is made again. */
   static open(dir: string, report: (message: string) => void): IndexStore {
     try {
-      requireWholeTree(dir);
+      requireWholeTree(join(dir, 'data.mdb'));
       return new IndexStore(dir);
     } catch (error) {
       report(`the stream index could not be opened, and is made again from the log: ${error}`);

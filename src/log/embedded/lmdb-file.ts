@@ -1,5 +1,4 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
 import { assert } from '../../assert.ts';
 
 /** Where LMDB's two meta pages, which lmdb-js gives a header of 24 bytes, say what they are. */
@@ -11,13 +10,12 @@ const MAGIC = 0xbeefc0de;
 const PAGE_BYTES_MIN = 512;
 
 /**
- * Looks whether a folder's `data.mdb` is an LMDB file of full length. LMDB maps the file and believes it: one that is not,
+ * Looks whether the file is an LMDB file of full length. LMDB maps the file and believes it: one that is not,
  * or is cut short, would end the process by a signal.
  *
  * @throws Error where it is not; there may be none, or an empty one.
  */
-export function requireWholeTree(dir: string): void {
-  const path = join(dir, 'data.mdb');
+export function requireWholeTree(path: string): void {
   if (!existsSync(path)) return;
   const fd = openSync(path, 'r');
   try {
