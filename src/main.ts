@@ -1,32 +1,8 @@
-import { readConfig } from './config.ts';
-import { isStrataError } from './errors.ts';
-import { startServer } from './server.ts';
+import { enableCompileCache } from 'node:module';
 
-/** `npm start` and `strata serve`: the server, configured from the environment, until SIGINT or SIGTERM. */
-export async function serve(): Promise<void> {
-  try {
-    const server = await startServer(readConfig(process.env));
-    console.log(`Strata is at ${server.url}`);
-    if (server.adminKey !== null) {
-      console.log(`Admin key, shown this once: ${server.adminKey}`);
-      console.log(`Try: curl -H 'Authorization: Bearer ${server.adminKey}' ${server.url}/v1/accounts`);
-    }
-    let isStopping = false;
-    const stop = async () => {
-      if (isStopping) return;
-      isStopping = true;
-      await server.close();
-      process.exit(0);
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-  } catch (error) {
-    if (!isStrataError(error)) throw error;
-    console.error(`strata: ${error.title} (${error.code})`);
-    const lines = error.errors?.map(({ path, message }) => `${path} ${message}`) ?? [error.message];
-    for (const line of lines) console.error(`  ${line}`);
-    process.exitCode = 1;
-  }
-}
-
-if (import.meta.main) await serve();
+// Sources are stripped and compiled once, not at every start; threads and worker processes find the folder in the environment.
+const folder = `${import.meta.dirname}/../node_modules/.cache/strata`;
+process.env.NODE_COMPILE_CACHE ??= folder;
+enableCompileCache(folder);
+const { serve } = await import('./serve.ts');
+await serve();

@@ -12,7 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   // The list of domains: layers above may serve all of them, layers below know none by name.
   ['src/domains.ts'],
   ['src/http/', 'src/live/', 'src/edge/', 'src/workers/'],
-  ['src/cli/', 'src/server.ts', 'src/admin.ts', 'src/projector.ts', 'src/main.ts'],
+  ['src/cli/', 'src/server.ts', 'src/admin.ts', 'src/projector.ts', 'src/serve.ts', 'src/main.ts'],
 ];
 
 const imports = importsBelow(fileURLToPath(new URL('../..', import.meta.url)), ['src', 'commands', 'projections']);

@@ -11,7 +11,7 @@ export function serveCommand(_open: OpenSession): Command {
     .addHelpText('after', `\nConfigured by environment variables:\n\n${environmentHelp()}`)
     .action(async () => {
       // Loaded only here: no other command needs the server's code.
-      const { serve } = await import('#src/main.ts');
+      const { serve } = await import('#src/serve.ts');
       await serve();
     });
 }
