@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { RecordedEvent } from '#events/event.ts';
 import { formatPosition, type Position, parsePosition } from '#events/position.ts';
@@ -9,6 +10,8 @@ import type { Reactor, ReactorCommand } from './domain.ts';
 
 /** How often what is due is looked for. */
 const TICK_MS = 250;
+/** How long a full or failing disk is left alone. */
+const RETRY_MS = 1000;
 /** Commands sent at once at most. */
 const SENT_AT_ONCE_MAX = 64;
 /** The cursor is written at the latest after so many events without a command. */
@@ -86,11 +89,24 @@ export class ReactorRunner {
       position = { epoch: position.epoch, offsets };
       unwritten += events.length;
       if (due.length === 0 && unwritten < EVENTS_A_CURSOR) continue;
-      await this.#root.transaction(() => {
-        for (const item of due) this.#due.put([item.command.dueAt ?? 0, item.key], item);
-        this.#cursors.put(reactor.name, formatPosition(position));
-      });
+      await this.#remember(reactor, due, position);
       unwritten = 0;
+    }
+  }
+
+  /** Commits the cursor with what is due. Where the disk takes nothing it waits: events come in again, none is passed over. */
+  async #remember(reactor: Reactor, due: readonly Due[], position: Position): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#root.transaction(() => {
+          for (const item of due) this.#due.put([item.command.dueAt ?? 0, item.key], item);
+          this.#cursors.put(reactor.name, formatPosition(position));
+        });
+        return;
+      } catch (error) {
+        this.#options.report('a reactor cannot keep its cursor', { reactor: reactor.name, error: String(error) });
+        await setTimeout(RETRY_MS);
+      }
     }
   }
 
@@ -125,7 +141,12 @@ export class ReactorRunner {
       );
     if (refusal !== null && refusal.status >= 500) return; // stays due: it is sent again at a later tick
     if (refusal !== null) report('a reactor was refused', { reactor: due.reactor, command: type, code: refusal.code });
-    await this.#due.remove(key);
+    try {
+      await this.#due.remove(key);
+    } catch (error) {
+      // It is sent again, and its key makes that one effect.
+      report('a reactor cannot forget what it sent', { reactor: due.reactor, error: String(error) });
+    }
   }
 }
 
