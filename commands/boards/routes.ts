@@ -14,6 +14,5 @@ export const boardRoutes: readonly CommandRoute[] = [
     command: 'PlacePixel',
     summary: 'Place a pixel',
     integers: ['x', 'y'],
-    creates: true,
   },
 ];

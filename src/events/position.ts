@@ -10,6 +10,14 @@ const FIRST_EPOCH = 1;
 const NUMBER = '(?:0|[1-9][0-9]{0,15})';
 const TOKEN = new RegExp(`^(?:e([1-9][0-9]{0,8})\\.)?(?:(${NUMBER})|(${NUMBER}:${NUMBER}(?:,${NUMBER}:${NUMBER})*))$`);
 
+/** The position after an event, as a token: its own partition's offset, the others as far as `head` has come. */
+export function positionAfter(event: { readonly partition: number; readonly offset: number }, head: Position): string {
+  const { epoch, offsets } = head;
+  // One partition is the usual case, and this is asked for every answer.
+  if (offsets.length === 1) return epoch === FIRST_EPOCH ? String(event.offset) : `e${epoch}.${event.offset}`;
+  return formatPosition({ epoch, offsets: offsets.with(event.partition, event.offset) });
+}
+
 /** The canonical token: `1042`, `0:12,1:99`, `e2.1042`. The first epoch is not written. */
 export function formatPosition(position: Position): string {
   const { epoch, offsets } = position;

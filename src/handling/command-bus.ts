@@ -1,16 +1,16 @@
 import type { Cooldowns } from '#cache/cooldowns.ts';
 import type { KeyMark, RecordedEvent } from '#events/event.ts';
-import { formatPosition } from '#events/position.ts';
+import { formatPosition, positionAfter } from '#events/position.ts';
 import type { SubjectKeys } from '#events/sealing.ts';
 import type { EventLog } from '#log/event-log.ts';
 import { errors, isStrataError, StrataError } from '../errors.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { Bus, CommandRequest, Result } from './bus.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Accepted, Admission, Command, CommandDefinition, DomainEvent, Reference } from './domain.ts';
+import type { Accepted, Admission, Command, CommandDefinition, DomainEvent } from './domain.ts';
 import { EventMaker } from './event-maker.ts';
 import { checkKey, fresh, keyMark } from './idempotency.ts';
-import { StreamStates } from './stream-states.ts';
+import { type StreamState, StreamStates } from './stream-states.ts';
 
 /** Commands submitted and not yet answered; beyond it, `server.busy`. */
 const IN_FLIGHT_MAX = 20_000;
@@ -43,6 +43,9 @@ type Flight = {
   readonly done: (result: Result) => void;
   /** True once it stands for its key: twins wait for its answer. */
   leads: boolean;
+  /** What it is decided on, once nothing of it is missing. */
+  state: StreamState | null;
+  references: { readonly [name: string]: unknown };
   tries: number;
 };
 
@@ -134,7 +137,19 @@ class CommandBus implements Bus {
     }
     const made = definition.make?.(fresh(mark)) ?? NOTHING;
     const stream = definition.stream(parsed.data, made);
-    return { request, definition, data: parsed.data, made, stream, mark, done, leads: false, tries: 0 };
+    return {
+      request,
+      definition,
+      data: parsed.data,
+      made,
+      stream,
+      mark,
+      done,
+      leads: false,
+      state: null,
+      references: NOTHING,
+      tries: 0,
+    };
   }
 
   /** Decides at once when nothing must be read first: the hot path. Else the stream gets a lane. */
@@ -167,22 +182,24 @@ class CommandBus implements Bus {
     this.#lanes.delete(stream);
   }
 
-  /** The first state that is not at hand. */
+  /** The first state that is not at hand; with `null`, the flight has all that it is decided on. */
   #missing(flight: Flight): Missing {
-    const { view } = flight.definition;
-    if (view !== null && this.#states.ready(flight.stream, view) === null) {
-      return () => this.#states.load(flight.stream, view);
+    const { view, references } = flight.definition;
+    if (view !== null) {
+      flight.state = this.#states.ready(flight.stream, view);
+      if (flight.state === null) return () => this.#states.load(flight.stream, view);
     }
-    const references = this.#referencesOf(flight);
-    for (const name in references) {
-      const { view: referenced, stream } = references[name]!;
-      if (this.#states.ready(stream, referenced) === null) return () => this.#states.load(stream, referenced);
+    if (references === undefined) return null;
+    const declared = references(flight.data, flight.request.caller);
+    const found: { [name: string]: unknown } = {};
+    for (const name in declared) {
+      const { view: referenced, stream } = declared[name]!;
+      const state = this.#states.ready(stream, referenced);
+      if (state === null) return () => this.#states.load(stream, referenced);
+      found[name] = state.states.get(referenced);
     }
+    flight.references = found;
     return null;
-  }
-
-  #referencesOf(flight: Flight): { readonly [name: string]: Reference } {
-    return flight.definition.references?.(flight.data, flight.request.caller) ?? NOTHING;
   }
 
   /** A twin in flight, or events that this key wrote before. */
@@ -212,20 +229,13 @@ class CommandBus implements Bus {
 
   /** Decides on enqueued state and enqueues the events. Returns what is missing when a subject has no key yet. */
   #decide(flight: Flight): Missing {
-    const { definition, stream, request } = flight;
+    const { definition, stream, request, state, references } = flight;
     const generation = this.#queue.failures;
     let admission: Admission | null = null;
     try {
-      const state = definition.view === null ? null : this.#states.ready(stream, definition.view);
       if (request.expected !== null)
         this.#checkRevision(flight, state?.revision ?? this.#options.log.lastRevision(stream));
 
-      const references: { [name: string]: unknown } = {};
-      const declared = this.#referencesOf(flight);
-      for (const name in declared) {
-        const { view, stream: referenced } = declared[name]!;
-        references[name] = this.#states.ready(referenced, view)?.states.get(view);
-      }
       const at = Math.max(this.#options.clock(), this.#lastAt);
       this.#lastAt = at;
 
@@ -271,10 +281,10 @@ class CommandBus implements Bus {
   }
 
   #enqueue(flight: Flight, decided: readonly DomainEvent[], at: number, admission: Admission | null): void {
-    const { definition, stream, request, mark } = flight;
+    const { stream, request, mark } = flight;
     const origin = { stream, at, actor: request.caller.actor, causation: request.causation ?? null, keyMark: mark };
     const events = this.#events.make(decided, origin);
-    const before = definition.view === null ? null : this.#states.ready(stream, definition.view);
+    const { state: before } = flight;
     const expected = before === null ? (request.expected?.revision ?? 'any') : before.revision;
     this.#queue.push({ stream, expected: expected === -1 ? 'none' : expected, events }, (result) => {
       if (result.ok) return this.#answer(flight, this.#accepted(flight, result.events));
@@ -318,7 +328,7 @@ class CommandBus implements Bus {
     const { log } = this.#options;
     const last = events.at(-1);
     return {
-      position: last === undefined ? formatPosition(log.head()) : this.#positionOf(last),
+      position: last === undefined ? formatPosition(log.head()) : positionAfter(last, log.head()),
       stream: flight.stream,
       revision: last?.revision ?? log.lastRevision(flight.stream),
       events,
@@ -332,15 +342,6 @@ class CommandBus implements Bus {
     const made: { [name: string]: string | null } = { ...flight.made };
     for (const secret of flight.definition.secrets ?? []) made[secret] = null;
     return { ...accepted, made, replayed: true };
-  }
-
-  #positionOf(event: RecordedEvent): string {
-    const { epoch } = this.#options.log;
-    const head = this.#options.log.head();
-    return formatPosition({
-      epoch,
-      offsets: head.offsets.map((offset, at) => (at === event.partition ? event.offset : offset)),
-    });
   }
 }
 

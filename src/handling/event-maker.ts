@@ -1,6 +1,6 @@
 import type { EventDefinition } from '#events/definition.ts';
 import type { EventData, KeyMark, NewEvent } from '#events/event.ts';
-import { eventId } from '#events/identity.ts';
+import { eventId, newId } from '#events/identity.ts';
 import { type SubjectKeys, sealFields, subjectOf } from '#events/sealing.ts';
 import { assert } from '../assert.ts';
 import type { DomainEvent } from './domain.ts';
@@ -36,10 +36,11 @@ export class EventMaker {
   }
 
   make(decided: readonly DomainEvent[], { stream, at, actor, causation, keyMark }: Origin): NewEvent[] {
-    const command = commandId(keyMark);
+    // A command without a key is never sent again as the same one: its events need no id that can be found again.
+    const command = keyMark === null ? null : commandId(keyMark);
     return decided.map(({ type, data }, index) => {
       const definition = this.#definitionOf(type);
-      const id = eventId(stream, command, index);
+      const id = command === null ? newId() : eventId(stream, command, index);
       return {
         id,
         type,

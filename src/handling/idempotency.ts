@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { KeyMark } from '#events/event.ts';
+import { newId } from '#events/identity.ts';
 import { errors } from '../errors.ts';
 import type { Fresh, Principal } from './domain.ts';
 
@@ -19,9 +20,9 @@ export function keyMark(caller: Principal, key: string, type: string, data: unkn
   return { key: digest(`key\n${caller.actor}\n${key}`), body: digest(`body\n${type}\n${canonicalize(data)}`) };
 }
 
-/** The id that the command's events derive from: the same for the same caller and key, else new. */
-export function commandId(mark: KeyMark | null): string {
-  return mark === null ? newId() : digest(`command\n${mark.key}`);
+/** The id that the events of a keyed command derive from: the same for the same caller and key. */
+export function commandId(mark: KeyMark): string {
+  return digest(`command\n${mark.key}`);
 }
 
 /** Server-made values: ids follow from caller and key, so that a retry makes the same; secrets never repeat. */
@@ -37,13 +38,4 @@ export function fresh(mark: KeyMark | null): Fresh {
 
 function digest(text: string): string {
   return hash('sha256', text, 'hex').slice(0, HASH_HEX_DIGITS);
-}
-
-const processPrefix = randomBytes(10).toString('hex');
-let counter = 0;
-
-/** 32 hex digits that no other process and no other call makes: cheaper than asking for randomness every time. */
-function newId(): string {
-  counter += 1;
-  return processPrefix + counter.toString(16).padStart(HASH_HEX_DIGITS - processPrefix.length, '0');
 }

@@ -9,7 +9,7 @@ import { commandAnswer, type Fields } from './command-answer.ts';
 import type { EventJson } from './event-json.ts';
 import { JSON_TYPE } from './exchange.ts';
 import { receiveJson } from './json-body.ts';
-import { readParams, readQuery } from './route-pattern.ts';
+import { readParam, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 import type { HttpRequest } from './uws.ts';
 
@@ -23,6 +23,7 @@ export type CommandParts = {
 /** An accepted command is answered in the end, also where the projections have stopped. */
 const FOLDED_MS_MAX = 5000;
 
+const ZERO = 0x30;
 const INTEGER = /^-?(?:0|[1-9][0-9]{0,15})$/;
 const REVISION_TAG = /^"r(0|[1-9][0-9]{0,15})"$/;
 
@@ -37,8 +38,12 @@ export function commandHandler(route: CommandRoute, parts: CommandParts): Handle
     const idempotencyKey = req.getHeader('idempotency-key') || null;
     const expected = expectedRevision(req);
     const query = route.data === undefined ? null : readQuery(req.getQuery());
-    const params: { [name: string]: Json } = readParams(pattern, req);
-    for (const name of integers) params[name] = integerParam(params[name] as string);
+    const params: { [name: string]: Json } = {};
+    for (let at = 0; at < pattern.names.length; at += 1) {
+      const name = pattern.names[at]!;
+      const text = readParam(pattern, req, at);
+      params[name] = integers.has(name) ? integerParam(text) : text;
+    }
 
     receiveJson(exchange, req, (body) => {
       const fields = joinFields(params, body, takesBody);
@@ -78,7 +83,20 @@ export function expectedRevision(req: HttpRequest): CommandRequest['expected'] {
 
 /** Left as text where it is no integer: then the command's schema refuses it. */
 function integerParam(text: string): Json {
-  return INTEGER.test(text) ? Number(text) : text;
+  return smallInteger(text) ?? (INTEGER.test(text) ? Number(text) : text);
+}
+
+/** Up to nine digits, as nearly all are, without asking the runtime for a pattern or a number. */
+function smallInteger(text: string): number | null {
+  const { length } = text;
+  if (length === 0 || length > 9 || (length > 1 && text.charCodeAt(0) === ZERO)) return null;
+  let value = 0;
+  for (let at = 0; at < length; at += 1) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return null;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** Adds the body's fields to the path's parameters, in place. @throws request.invalid */

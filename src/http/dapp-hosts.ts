@@ -13,6 +13,8 @@ export type DappHost = {
 export class DappHosts {
   readonly #suffix: string;
   readonly #known = new Map<string, DappHost | null>();
+  /** The last request's: comparing texts costs less than looking up one that was just made. */
+  #last: { readonly host: string; readonly found: DappHost | null } = { host: '', found: null };
 
   /** Dapps are served at `{dapp}.{domain}`. */
   constructor(domain: string) {
@@ -21,8 +23,14 @@ export class DappHosts {
 
   /** `null` for a host that serves the API: all that is not one label under the dapps' domain. */
   dappOf(host: string): DappHost | null {
+    if (host === this.#last.host) return this.#last.found;
     const known = this.#known.get(host);
-    if (known !== undefined) return known;
+    const found = known === undefined ? this.#learn(host) : known;
+    this.#last = { host, found };
+    return found;
+  }
+
+  #learn(host: string): DappHost | null {
     const found = this.#find(host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, ''));
     if (this.#known.size >= HOSTS_KEPT_MAX) this.#known.clear();
     this.#known.set(host, found);

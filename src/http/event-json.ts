@@ -1,5 +1,5 @@
 import type { EventData, RecordedEvent } from '#events/event.ts';
-import { formatPosition } from '#events/position.ts';
+import { positionAfter } from '#events/position.ts';
 import { openFields, type SubjectKeys } from '#events/sealing.ts';
 import type { Domain } from '#handling/domain.ts';
 import type { EventLog } from '#log/event-log.ts';
@@ -47,13 +47,7 @@ export class EventJson {
 
   /** The position after the event: its own partition's offset, the others as far as the log has come. */
   positionOf(event: RecordedEvent): string {
-    const { epoch } = this.#log;
-    const head = this.#log.head().offsets;
-    if (head.length === 1) return formatPosition({ epoch, offsets: [event.offset] });
-    return formatPosition({
-      epoch,
-      offsets: head.map((offset, at) => (at === event.partition ? event.offset : offset)),
-    });
+    return positionAfter(event, this.#log.head());
   }
 
   #opened(event: RecordedEvent): EventData {

@@ -21,6 +21,13 @@ function typedFields(mediaType: string): string {
   return `${mediaType}\r\nX-Content-Type-Options: ${COMMON_FIELDS}`;
 }
 
+/** Further header fields as lines of the first one's value. */
+function joined(value: string, headers: readonly string[]): string {
+  let lines = value;
+  for (let at = 0; at < headers.length; at += 2) lines += `\r\n${headers[at]}: ${headers[at + 1]}`;
+  return lines;
+}
+
 /** The library copies what a client does not take at once: larger bodies are handed to it bit by bit instead. */
 const COPIED_BYTES_MAX = 256 * 1024;
 
@@ -114,8 +121,7 @@ export class Exchange {
     this.finish();
     this.res.cork(() => {
       this.res.writeStatus(statusLine(status));
-      this.res.writeHeader('X-Content-Type-Options', COMMON_FIELDS);
-      this.#writeFields(headers);
+      this.res.writeHeader('X-Content-Type-Options', joined(COMMON_FIELDS, headers));
       if (status >= 300 && status !== 304 && !this.headOnly) this.res.end();
       else this.res.endWithoutBody();
     });
@@ -124,12 +130,11 @@ export class Exchange {
   /** Status line and header; inside of `cork`, and only for answers that are streamed. */
   writeHead(status: number, mediaType: string, headers: readonly string[]): void {
     if (status !== 200) this.res.writeStatus(statusLine(status));
-    if (mediaType === JSON_TYPE) this.res.writeHeader('Content-Type', JSON_FIELDS);
+    if (mediaType === JSON_TYPE) this.res.writeHeader('Content-Type', joined(JSON_FIELDS, headers));
     else {
       const safe = MEDIA_TYPE.test(mediaType) ? mediaType : 'application/octet-stream';
-      this.res.writeHeader('Content-Type', typedFields(safe));
+      this.res.writeHeader('Content-Type', joined(typedFields(safe), headers));
     }
-    this.#writeFields(headers);
   }
 
   /** Answers with a problem; what is not from the tables is reported and told as `server.failed`. */
@@ -162,9 +167,5 @@ export class Exchange {
       from = res.getWriteOffset();
       send(from);
     });
-  }
-
-  #writeFields(headers: readonly string[]): void {
-    for (let at = 0; at < headers.length; at += 2) this.res.writeHeader(headers[at]!, headers[at + 1]!);
   }
 }

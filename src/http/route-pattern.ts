@@ -39,14 +39,17 @@ export function routePattern(path: string): RoutePattern {
  * @throws request.malformed for percent-encoding that is none.
  */
 export function readParams(pattern: RoutePattern, req: HttpRequest): { [name: string]: string } {
-  const { names, suffix } = pattern;
+  const { names } = pattern;
   const params: { [name: string]: string } = {};
-  for (let at = 0; at < names.length; at += 1) {
-    const raw = req.getParameter(at) ?? '';
-    const own = suffix !== '' && at === names.length - 1 ? raw.slice(0, -suffix.length) : raw;
-    params[names[at]!] = own.includes('%') ? decodeSegment(own) : own;
-  }
+  for (let at = 0; at < names.length; at += 1) params[names[at]!] = readParam(pattern, req, at);
   return params;
+}
+
+/** The `at`-th parameter, decoded, as `readParams` has it. */
+export function readParam({ names, suffix }: RoutePattern, req: HttpRequest, at: number): string {
+  const raw = req.getParameter(at) ?? '';
+  const own = suffix !== '' && at === names.length - 1 ? raw.slice(0, -suffix.length) : raw;
+  return own.includes('%') ? decodeSegment(own) : own;
 }
 
 /** @throws request.malformed */

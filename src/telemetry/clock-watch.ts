@@ -27,6 +27,7 @@ export function watchClock(options: ClockWatchOptions): ClockWatch {
   const wallMs = options.wallMs ?? Date.now;
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   let apartMs = wallMs() - monotonicMs();
+  let lookedAtMs = -1;
   let fault: StrataError | null = null;
 
   const behindMs = options.lastRecordedAt - wallMs();
@@ -35,7 +36,11 @@ export function watchClock(options: ClockWatchOptions): ClockWatch {
   }
   return {
     fault() {
-      const nowApartMs = wallMs() - monotonicMs();
+      const nowMs = wallMs();
+      // Asked for every command: within one millisecond nothing can have jumped that the next one would not show.
+      if (nowMs === lookedAtMs) return fault;
+      lookedAtMs = nowMs;
+      const nowApartMs = nowMs - monotonicMs();
       const jumpMs = nowApartMs - apartMs;
       // Followed step by step: slow drift is the time service at work.
       apartMs = nowApartMs;

@@ -83,7 +83,7 @@ describe('POST /v1/commands', () => {
 
   test('takes one command', async () => {
     const answer = await stage.call('POST', '/v1/commands', { body: pixel(1) });
-    expect(answer).toMatchObject({ status: 201, body: { events: [{ type: 'PixelPlaced' }] } });
+    expect(answer).toMatchObject({ status: 200, body: { events: [{ type: 'PixelPlaced' }] } });
     const unknown = await stage.call('POST', '/v1/commands', { body: { type: 'Explode', data: {} } });
     expect(unknown).toMatchObject({ status: 400, body: { code: 'command.unknown' } });
     const stale = await stage.call('POST', '/v1/commands', {

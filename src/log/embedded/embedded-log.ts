@@ -110,6 +110,7 @@ export class EmbeddedLog implements EventLog {
   readonly epoch: number;
   readonly #parts: Parts;
   #isImporting = false;
+  #head: Position = { epoch: 0, offsets: [-1] };
   #closing: Promise<void> | null = null;
   #isClosed = false;
 
@@ -191,7 +192,10 @@ export class EmbeddedLog implements EventLog {
   }
 
   head(): Position {
-    return { epoch: this.epoch, offsets: [this.headOffset()] };
+    const offset = this.headOffset();
+    // Asked for every answer, and changed once a batch.
+    if (this.#head.offsets[0] !== offset) this.#head = { epoch: this.epoch, offsets: [offset] };
+    return this.#head;
   }
 
   /** The last synced offset. */

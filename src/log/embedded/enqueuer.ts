@@ -106,7 +106,10 @@ export class Enqueuer {
       const [offset, revision] = [this.#nextOffset, current + 1];
       const bytes = batch.groups.add(codec, stream, events, offset, revision, recordedAt, WRITE_BYTES_MAX);
       if (bytes > WRITE_BYTES_MAX) return refused(tooLarge(`${bytes} bytes`));
-      const recorded = events.map((event, at) => record(event, stream, revision + at, offset + at, recordedAt));
+      const recorded: RecordedEvent[] = [];
+      for (let at = 0; at < events.length; at += 1) {
+        recorded.push(record(events[at]!, stream, revision + at, offset + at, recordedAt));
+      }
       batch.add(tail, recorded);
       tail.revision += events.length;
       tail.unsynced += events.length;
