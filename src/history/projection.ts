@@ -29,6 +29,8 @@ export interface CollectionWriter {
   get(key: string): Document | null;
   put(key: string, document: Document): void;
   delete(key: string): void;
+  /** Destroys every version of the document, for good: what is put later under its key is ignored. */
+  erase(key: string): void;
 }
 
 export interface RasterWriter {

@@ -7,6 +7,8 @@ export type Reader = { readonly role: 'admin' | 'account' | 'anonymous'; readonl
 
 export type QueryContext = {
   readonly db: Db;
+  /** The state of now, whatever `db` is: who may see what is decided on it. */
+  readonly now: Db;
   readonly params: { readonly [name: string]: string };
   /** As the route's `query` schema made it. */
   readonly query: { readonly [name: string]: unknown };

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { Db, Projections } from '#history/db.ts';
-import { openProjections } from '#history/projections.ts';
-import { testDefinitions } from '#history/projections-fixture.ts';
+import type { Db } from '#history/db.ts';
+import { openProjections } from '#history/folding/projections.ts';
+import { testDefinitions } from '#history/folding/projections-fixture.ts';
+import type { RebuildableProjections } from '#history/folding/rebuildable.ts';
 
 const EVENTS = 40_000;
 const KEYS = 300;
@@ -17,7 +18,7 @@ const KILLS = 8;
 const TIMEOUT_MS = 60_000;
 const SCRIPT = fileURLToPath(new URL('./history-folding-process.ts', import.meta.url));
 
-test('killed again and again while it folds, the state is that of one fold from scratch, now and in the past', async () => {
+test('killed again and again while it folds and rebuilds, both states are those of one fold from scratch, now and in the past', async () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const random = seeded(seed);
   const dir = mkdtempSync(join(tmpdir(), 'strata-kill-'));
@@ -72,10 +73,14 @@ async function foldAndKill(dir: string, from: number, events: number): Promise<n
 }
 
 async function expectSame(dir: string, random: () => number): Promise<void> {
-  const killed = await open(join(dir, 'killed'), dir);
+  const killed = await open(join(dir, 'killed'), dir, 2);
   const fresh = await open(join(dir, 'fresh'), dir);
   try {
     await Promise.all([killed.waitFor(EVENTS, TIMEOUT_MS), fresh.waitFor(EVENTS, TIMEOUT_MS)]);
+    const first = await read(killed.db());
+    // The log would say so: the copy that was rebuilt through the kills takes over once it has caught up.
+    expect(await killed.takenOver('test', 2, TIMEOUT_MS)).toBe(true);
+    expect(first).toEqual(await read(fresh.db()));
     expect(await read(killed.db())).toEqual(await read(fresh.db()));
     for (let sample = 0; sample < 12; sample++) {
       const position = Math.floor(random() * EVENTS);
@@ -86,9 +91,10 @@ async function expectSame(dir: string, random: () => number): Promise<void> {
   }
 }
 
-function open(dir: string, logDir: string): Promise<Projections> {
-  const projectorUrl = new URL('../../src/history/projector-fixture.ts', import.meta.url);
-  return openProjections({ dir, logDir, projectorUrl, definitions: testDefinitions, synced: EVENTS });
+function open(dir: string, logDir: string, promoted = 1): Promise<RebuildableProjections> {
+  const projectorUrl = new URL('../../src/history/folding/projector-fixture.ts', import.meta.url);
+  const promotionOf = () => ({ version: 1, generation: promoted });
+  return openProjections({ dir, logDir, projectorUrl, definitions: testDefinitions, synced: EVENTS, promotionOf });
 }
 
 async function read(db: Db) {
