@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    globalSetup: ['test/components.ts'],
     include: ['{src,commands,projections,test}/**/*.test.ts'],
     // Integration tests start servers, kill processes and wait for disks: slow machines need room, hung tests an end.
     testTimeout: 30_000,

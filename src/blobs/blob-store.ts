@@ -14,6 +14,9 @@ export interface PendingBlob {
   drop(): Promise<void>;
 }
 
+/** Blobs as they are read: all that a process beside the server may do. */
+export type BlobReader = Pick<BlobStore, 'has' | 'size' | 'read' | 'stream' | 'list'>;
+
 /**
  * Blobs by the SHA-256 of their content, 64 lower-case hex digits. A blob never changes, and keeping the same bytes twice
  * keeps one.
@@ -36,4 +39,6 @@ export interface BlobStore {
   /** Every blob, for collection and audit. */
   list(): AsyncIterable<{ readonly sha256: string; readonly bytes: number; readonly modifiedAtMs: number }>;
   delete(sha256: string): Promise<void>;
+  /** Deletes a blob unless it was stored, or stored again, at or after the time (ms since 1970); true if it did. */
+  deleteStoredBefore(sha256: string, timeMs: number): Promise<boolean>;
 }

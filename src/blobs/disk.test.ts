@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { BlobStore } from './blob-store.ts';
@@ -161,4 +161,21 @@ test('what an earlier process left unfinished is removed at open; blobs and stra
   blobs = await openDiskBlobs({ dir });
   expect(await readdir(join(dir, 'incoming'))).toEqual([]);
   expect(await listed()).toEqual([hash]);
+});
+
+test('a folder named relatively is the same folder', async () => {
+  const named = await openDiskBlobs({ dir: `./${relative('.', dir)}` });
+  const hash = await named.put(Buffer.from('named relatively'));
+  expect(await blobs.has(hash)).toBe(true);
+});
+
+test('a blob is deleted if it was stored before a time, and kept if it was stored again since', async () => {
+  const [old, again] = [await blobs.put(Buffer.from('old')), await blobs.put(Buffer.from('again'))];
+  for (const hash of [old, again]) await utimes(pathOf(hash), 1000, 1000);
+  const time = Date.now() - 1000;
+  await blobs.put(Buffer.from('again'));
+  expect(await blobs.deleteStoredBefore(again, time)).toBe(false);
+  expect(await blobs.deleteStoredBefore(old, time)).toBe(true);
+  expect(await blobs.deleteStoredBefore(old, time)).toBe(false);
+  expect(await listed()).toEqual([again]);
 });

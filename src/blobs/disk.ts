@@ -1,8 +1,9 @@
-import { mkdir, open, opendir, readFile, rm, stat, unlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errors } from '../errors.ts';
-import type { BlobStore, ByteRange, PendingBlob } from './blob-store.ts';
+import type { BlobReader, BlobStore, ByteRange, PendingBlob } from './blob-store.ts';
 import { systemCode, writeError } from './disk-errors.ts';
 import { Folders, syncFolder } from './folders.ts';
 import { blobPath, incomingDir, isSha256 } from './layout.ts';
@@ -36,6 +37,11 @@ export async function openDiskBlobs(options: DiskBlobsOptions): Promise<BlobStor
     throw writeError(error);
   }
   return new DiskBlobs(dir, incoming);
+}
+
+/** Blobs to be read beside the process that stores them; nothing is made or emptied. None where there is no folder. */
+export function readDiskBlobs(dir: string): BlobReader {
+  return new DiskBlobs(dir, incomingDir(dir));
 }
 
 class DiskBlobs implements BlobStore {
@@ -99,6 +105,29 @@ class DiskBlobs implements BlobStore {
       if (systemCode(error) !== 'ENOENT') throw writeError(error);
     }
   }
+
+  async deleteStoredBefore(sha256: string, timeMs: number): Promise<boolean> {
+    const path = blobPath(this.#dir, sha256);
+    const before = await stat(path).catch(noneWhenMissing);
+    if (before === null || before.mtimeMs >= timeMs) return false;
+    // Out of the way before its time is looked at: whoever stores it from now on finds none, and stores a blob of its own.
+    const aside = join(this.#place.incomingDir, randomUUID());
+    try {
+      await rename(path, aside);
+      const isUntouched = (await stat(aside)).mtimeMs < timeMs;
+      if (!isUntouched) await link(aside, path).catch(unlessThere);
+      await unlink(aside);
+      await this.#place.folders.sync(dirname(path));
+      return isUntouched;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return false;
+      throw writeError(error);
+    }
+  }
+}
+
+function unlessThere(error: unknown): void {
+  if (systemCode(error) !== 'EEXIST') throw error;
 }
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
@@ -106,7 +135,9 @@ async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 }
 
 async function* namesIn(dir: string): AsyncIterable<string> {
-  for await (const entry of await opendir(dir)) yield entry.name;
+  const entries = await opendir(dir).catch(noneWhenMissing);
+  if (entries === null) return;
+  for await (const entry of entries) yield entry.name;
 }
 
 function noneWhenMissing(error: unknown): null {

@@ -1,5 +1,5 @@
 import { mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** Syncs a folder's entries: without it a power loss may lose the name of a file whose bytes are safe. */
 export async function syncFolder(dir: string): Promise<void> {
@@ -23,11 +23,13 @@ export class Folders {
   readonly #waiting = new Map<string, Promise<void>>();
 
   constructor(root: string) {
-    this.#root = root;
+    this.#root = resolve(root);
   }
 
   /** Resolves when the folder, below the root, exists and its name is durable. */
-  make(dir: string): Promise<void> {
+  make(folder: string): Promise<void> {
+    // The root may have been named in another way, as `./data` is.
+    const dir = resolve(folder);
     if (dir === this.#root) return Promise.resolve();
     let made = this.#made.get(dir);
     if (made === undefined) {

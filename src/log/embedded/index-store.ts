@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { readNumber, writeNumber } from '#events/event-layout.ts';
+import { assert } from '../../assert.ts';
 import { requireWholeTree } from './lmdb-file.ts';
 import { Postings } from './postings.ts';
 import type { StreamTail } from './stream-tails.ts';
@@ -31,6 +32,21 @@ export type IndexCheckpoint = {
   readonly eventHash: string;
 };
 
+/**
+ * The index in a folder, to be read beside the process that writes it; `null` where there is none that can be read: it is
+ * derived data, which a start makes again.
+ */
+export function readIndexStore(dir: string): IndexStore | null {
+  const path = join(dir, 'data.mdb');
+  if (!existsSync(path)) return null;
+  try {
+    requireWholeTree(path);
+    return IndexStore.reading(dir);
+  } catch {
+    return null;
+  }
+}
+
 export type KeyEntry = { readonly stream: string; readonly key: string; readonly offset: number; readonly at: number };
 
 /**
@@ -45,9 +61,8 @@ export class IndexStore {
   readonly #keys = new Map<number, Database<Buffer, Buffer>>();
   #droppedIn = Number.NaN;
 
-  private constructor(dir: string) {
-    // Its own overlapping sync keeps the trees consistent through a crash; how far they were synced does not matter.
-    this.#root = open({ path: dir, maxDbs: 64, overlappingSync: true });
+  private constructor(root: RootDatabase) {
+    this.#root = root;
     this.#meta = this.#root.openDB({ name: 'meta', encoding: 'string' });
     this.#lists = this.#root.openDB({ name: 'streams', encoding: 'binary', keyEncoding: 'binary' });
   }
@@ -56,12 +71,25 @@ export class IndexStore {
   static open(dir: string, report: (message: string) => void): IndexStore {
     try {
       requireWholeTree(join(dir, 'data.mdb'));
-      return new IndexStore(dir);
+      return IndexStore.#writing(dir);
     } catch (error) {
       report(`the stream index could not be opened, and is made again from the log: ${error}`);
       rmSync(dir, { recursive: true, force: true });
-      return new IndexStore(dir);
+      return IndexStore.#writing(dir);
     }
+  }
+
+  /** @throws Error where the trees cannot be opened. */
+  static reading(dir: string): IndexStore {
+    const store = new IndexStore(open({ path: dir, maxDbs: 64, readOnly: true }));
+    // A tree that is not there yet is none, whatever its type says.
+    assert(store.#meta && store.#lists, 'a stream index has its trees');
+    return store;
+  }
+
+  static #writing(dir: string): IndexStore {
+    // Its own overlapping sync keeps the trees consistent through a crash; how far they were synced does not matter.
+    return new IndexStore(open({ path: dir, maxDbs: 64, overlappingSync: true }));
   }
 
   get checkpoint(): IndexCheckpoint | null {

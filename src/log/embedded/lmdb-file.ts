@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { assert } from '../../assert.ts';
 
 /** Where LMDB's two meta pages, which lmdb-js gives a header of 24 bytes, say what they are. */
@@ -21,13 +21,26 @@ export function requireWholeTree(path: string): void {
   try {
     const { size } = fstatSync(fd);
     if (size === 0) return;
-    const first = readMeta(fd, 0);
-    const second = readMeta(fd, first.pageBytes);
-    const pages = Math.max(first.lastPage, second.lastPage) + 1;
-    assert(size >= pages * first.pageBytes, `${path} has ${pages} pages`);
+    const wholeBytes = readWholeBytes(fd);
+    assert(size >= wholeBytes, `${path} has ${wholeBytes} bytes`);
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Makes the file as long as it says it is: after a commit it may be shorter, because LMDB does not write the last pages when
+ * they were given back in the transaction that took them.
+ */
+export function extendToWhole(fd: number): void {
+  const wholeBytes = readWholeBytes(fd);
+  if (fstatSync(fd).size < wholeBytes) ftruncateSync(fd, wholeBytes);
+}
+
+function readWholeBytes(fd: number): number {
+  const first = readMeta(fd, 0);
+  const second = readMeta(fd, first.pageBytes);
+  return (Math.max(first.lastPage, second.lastPage) + 1) * first.pageBytes;
 }
 
 function readMeta(fd: number, position: number): { pageBytes: number; lastPage: number } {

@@ -128,9 +128,8 @@ export class SegmentReader implements LogReader {
     this.#reach(offset);
     const segment = this.#segments.at(this.#segments.indexOf(offset));
     this.#extend(segment, offset);
-    const block = this.#blocks.get(segment, offset);
-    const at = 2 * (offset - block.first);
-    return this.#view.move(block.bytes, block.places[at]!, block.places[at + 1]!, PARTITION, offset);
+    const { bytes, start, end } = this.#blocks.event(segment, offset);
+    return this.#view.move(bytes, start, end, PARTITION, offset);
   }
 
   /** Looks for segments that were begun since, before anything up to `to` is read for the first time. */

@@ -96,7 +96,12 @@ export async function recoverLastSegment(
 }
 
 /** A valid header after the damage that says the damaged event was synced when it was written. */
-function witnessAfter({ path }: Segment, seed: number, from: number, offset: number): string | null {
+export function witnessAfter(
+  { path }: Pick<Segment, 'path'>,
+  seed: number,
+  from: number,
+  offset: number,
+): string | null {
   const { size } = statSync(path);
   const bytes = Buffer.allocUnsafeSlow(size - from);
   const length = readAt(path, bytes, from);

@@ -179,6 +179,8 @@ export class StreamIndex {
     }
     this.#synced = head;
     this.#syncedAt = head === 0 ? 0 : this.#reader.at(head).recordedAt;
+    // Not only for the next start: the checkpoint proves to others what the recovery made durable.
+    if (this.#unindexed > 0) this.#schedule();
   }
 
   #catchUpWith(event: RecordedEvent): void {
