@@ -11,6 +11,7 @@ const dotSet = defineEvent({
   type: 'DotSet',
   version: 2,
   schema: z.unknown(),
+  upcasts: { 1: (data) => data },
   packing: {
     pack: ({ at }) => (Number(at) < 256 ? Uint8Array.of(Number(at)) : null),
     unpack: (bytes) => ({ at: bytes[0]! }),
@@ -47,7 +48,7 @@ test('any event is read as it was written', () => {
   const events = fc.record({
     id: hex,
     type: fc.constant('NoteTaken'),
-    version: fc.integer({ min: 1, max: 65_535 }),
+    version: fc.constant(1),
     at: number,
     actor: name(127),
     causation: fc.option(hex),

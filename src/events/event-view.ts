@@ -1,5 +1,5 @@
 import { errors } from '../errors.ts';
-import type { EventDefinition } from './definition.ts';
+import type { EventDefinition, Packing } from './definition.ts';
 import type { EventData, KeyMark, RecordedEvent } from './event.ts';
 import {
   AT_ACTOR_LENGTH,
@@ -22,6 +22,7 @@ import {
   readNumber,
 } from './event-layout.ts';
 import { NameCache } from './name-cache.ts';
+import { requireKnownVersion, upcast } from './upcasting.ts';
 
 /** The strings that views of one codec share. */
 export class ViewNames {
@@ -96,9 +97,15 @@ export class EventView implements RecordedEvent {
     return this.#type;
   }
 
+  /**
+   * That of the type's definition: whatever version was written, it is read as this one.
+   * @throws event.unknown-version for a later one.
+   */
   get version(): number {
-    const at = this.#start + AT_VERSION;
-    return this.#bytes[at]! | (this.#bytes[at + 1]! << 8);
+    const definition = this.#definitions.get(this.type);
+    if (definition === undefined) return this.#written;
+    requireKnownVersion(definition, this.#written, this.#offset);
+    return definition.version;
   }
 
   get stream(): string {
@@ -145,7 +152,10 @@ export class EventView implements RecordedEvent {
     return { key: this.#hash(at), body: this.#hash(at + HASH_BYTES) };
   }
 
-  /** @throws log.unknown-format for packed data of a type or version that no definition knows. */
+  /**
+   * As the definition's version has it.
+   * @throws event.unknown-version for a later version; log.unknown-format for packed data that no definition unpacks.
+   */
   get data(): EventData {
     this.#data ??= this.#decodeData();
     return this.#data;
@@ -170,6 +180,12 @@ export class EventView implements RecordedEvent {
     };
   }
 
+  /** The version that the bytes say. */
+  get #written(): number {
+    const at = this.#start + AT_VERSION;
+    return this.#bytes[at]! | (this.#bytes[at + 1]! << 8);
+  }
+
   get #flags(): number {
     return this.#bytes[this.#start + AT_FLAGS]!;
   }
@@ -189,6 +205,15 @@ export class EventView implements RecordedEvent {
   }
 
   #decodeData(): EventData {
+    const definition = this.#definitions.get(this.type);
+    const written = this.#written;
+    if (definition === undefined || definition.version === written) return this.#readData(definition?.packing?.unpack);
+    requireKnownVersion(definition, written, this.#offset);
+    return upcast(definition, written, this.#readData(definition.unpackings[written]));
+  }
+
+  /** As it was written. */
+  #readData(unpack: Packing['unpack'] | undefined): EventData {
     const flags = this.#flags;
     let at = this.#afterNames;
     if ((flags & HAS_CAUSATION) !== 0) at += HASH_BYTES;
@@ -196,15 +221,14 @@ export class EventView implements RecordedEvent {
     // Bytes that the encoder wrote, and that a CRC covers, are an object.
     if ((flags & IS_PACKED) === 0) return JSON.parse(this.#bytes.toString('utf8', at, this.#end)) as EventData;
 
-    const definition = this.#definitions.get(this.type);
-    if (definition === undefined || definition.packing === null || definition.version !== this.version) {
-      const name = `${this.type} version ${this.version}`;
+    if (unpack === undefined) {
+      const name = `${this.type} version ${this.#written}`;
       throw errors.error('log.unknown-format', `no definition unpacks ${name}, which stands at ${this.#offset}`);
     }
     const length = this.#end - at;
-    if (length > SCRATCH_BYTES_MAX) return definition.packing.unpack(this.#bytes.subarray(at, this.#end), this.stream);
+    if (length > SCRATCH_BYTES_MAX) return unpack(this.#bytes.subarray(at, this.#end), this.stream);
     const scratch = this.#scratch[length]!;
     for (let index = 0; index < length; index += 1) scratch[index] = this.#bytes[at + index]!;
-    return definition.packing.unpack(scratch, this.stream);
+    return unpack(scratch, this.stream);
   }
 }

@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { constants, readSync } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { open as openLmdb, type RootDatabase } from 'lmdb';
 import { assert } from '../assert.ts';
 import { errors, isStrataError, type StrataError } from '../errors.ts';
 import { RecentKeys } from './recent-keys.ts';
 import type { SubjectKeys } from './sealing.ts';
+import { DESTROYED, KEY_BYTES, keysPath, slotsPath } from './subject-key-layout.ts';
 
-const KEY_BYTES = 32;
-/** A slot of zeros is a destroyed key: no random key is all zeros. */
-const DESTROYED = Buffer.alloc(KEY_BYTES);
 const WAITING_MAX = 100_000;
 
 export type SubjectKeysOptions = {
@@ -28,9 +26,8 @@ export type SubjectKeysOptions = {
 export async function openSubjectKeys({ dir, cachedMax = 20_000 }: SubjectKeysOptions): Promise<SubjectKeys> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   // Without overlapping syncs, a commit is on the disk when it resolves.
-  const slots = openLmdb<number, string>({ path: join(dir, 'subjects.mdb'), overlappingSync: false });
-  const path = join(dir, 'keys.bin');
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const slots = openLmdb<number, string>({ path: slotsPath(dir), overlappingSync: false });
+  const file = await open(keysPath(dir), constants.O_RDWR | constants.O_CREAT, 0o600);
   const { size } = await file.stat();
   await syncNames(dir);
   return new DiskSubjectKeys(slots, file, Math.ceil(size / KEY_BYTES), new RecentKeys(cachedMax));

@@ -32,7 +32,7 @@ export function appending(declare: Declare): void {
     const plain = note('first', { actor: 'account:acme' });
     const written = [
       plain,
-      note('', { causation: plain.id, keyMark, version: 65_535, at: 0, data }),
+      note('', { causation: plain.id, keyMark, at: 0, data }),
       point(0, 255, { causation: plain.id, actor: 'ä'.repeat(63) }),
       point(17, 4, { keyMark }),
     ];

@@ -1,0 +1,14 @@
+import { join } from 'node:path';
+
+/** A key store's folder: an LMDB tree from subject to slot, and a file with one key a slot. */
+export const KEY_BYTES = 32;
+/** A slot of zeros is a destroyed key: no random key is all zeros. */
+export const DESTROYED = Buffer.alloc(KEY_BYTES);
+
+export function slotsPath(dir: string): string {
+  return join(dir, 'subjects.mdb');
+}
+
+export function keysPath(dir: string): string {
+  return join(dir, 'keys.bin');
+}
