@@ -28,6 +28,9 @@ export function text(max: number, min = 0) {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
+/** A position as the server tells it: `1042`. Commands take it from the server, never from a client. */
+export const positionText = z.string().min(1).max(1024);
+
 /** RFC 3339 with any offset; made UTC with milliseconds, which is how times stand in events. */
 export const time = z.iso
   .datetime({ offset: true, error: 'must be a time as in 2026-05-01T12:00:00Z' })

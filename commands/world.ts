@@ -128,6 +128,7 @@ export class World {
         this.#made += 1;
         return { secret: `secret-${this.#made}`, hash: this.#made.toString(16).padStart(64, '0') };
       },
+      position: () => String(this.events.length),
     };
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '#events/event.ts';
 import type { Db, Page, Version } from '#history/db.ts';
-import type { QueryContext, QueryRoute, Reader, Reading } from '#history/routes.ts';
+import type { QueryContext, QueryRoute, Reading } from '#history/routes.ts';
 
 type TypedRoute<Query> = Omit<QueryRoute, 'query' | 'read'> & {
   readonly query: z.ZodType<Query>;
@@ -41,9 +41,4 @@ export function listReading<Item>(db: Db, page: Page, item: (version: Version) =
 /** A document that this projection folded, so its shape is known. */
 export function parsed<Document extends { readonly [field: string]: Json }>({ bytes }: Version): Document {
   return JSON.parse(bytes.toString('utf8')) as Document;
-}
-
-/** Whether the reader may see what belongs to the account. */
-export function mayRead(reader: Reader, account: string): boolean {
-  return reader.role === 'admin' || (reader.role === 'account' && reader.account === account);
 }

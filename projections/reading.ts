@@ -27,6 +27,7 @@ export class Queries {
     if (route === undefined) throw new Error(`there is no query ${path}`);
     return await route.read({
       db: this.#db,
+      now: this.#db,
       params: {},
       reader: BY_ADMIN,
       open: (bytes) => JSON.parse(bytes.toString('utf8')),

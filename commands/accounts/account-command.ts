@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Command, type CommandDefinition, defineCommand } from '#handling/domain.ts';
 import { type AccountEvent, fallenDue } from './due.ts';
-import { accountErrors } from './errors.ts';
+import { accountErrors, erasedAccount } from './errors.ts';
 import { type Account, accountView } from './state.ts';
 import { accountStream } from './stream.ts';
 
@@ -24,6 +24,11 @@ export function accountCommand<Data extends { readonly account: string }>(
       const hidden = caller.role === 'account' && caller.account !== data.account;
       if (state === null || hidden)
         throw accountErrors.error('account.unknown', `there is no account "${data.account}"`);
+      if (state.erased) {
+        // What a reactor was about to do is done with.
+        if (caller.role === 'system') return [];
+        throw erasedAccount(data.account);
+      }
       const due = fallenDue(data.account, state, at);
       return [...due.events, ...definition.decide(command, due.account)];
     },

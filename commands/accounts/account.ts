@@ -3,7 +3,7 @@ import { name } from '#commands/fields.ts';
 import { defineCommand } from '#handling/domain.ts';
 import { accountCommand } from './account-command.ts';
 import type { AccountEvent } from './due.ts';
-import { accountErrors } from './errors.ts';
+import { accountErrors, erasedAccount } from './errors.ts';
 import { contact } from './events.ts';
 import { accountView } from './state.ts';
 import { accountStream } from './stream.ts';
@@ -15,6 +15,7 @@ export const openAccount = defineCommand({
   stream: ({ account }) => accountStream(account),
   view: accountView,
   decide: ({ data }, account): readonly AccountEvent[] => {
+    if (account?.erased === true) throw erasedAccount(data.account);
     if (account !== null) throw accountErrors.error('account.exists', `there is an account "${data.account}"`);
     return [{ type: 'AccountOpened', data }];
   },

@@ -1,5 +1,5 @@
 import type { Packing } from '#events/definition.ts';
-import { ByteReader, ByteWriter } from '#history/byte-codec.ts';
+import { ByteReader, ByteWriter } from '#history/storage/byte-codec.ts';
 import type { CreditsDebited } from './events.ts';
 import { OPERATIONS } from './operations.ts';
 import { accountOf, accountStream } from './stream.ts';

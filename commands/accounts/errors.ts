@@ -1,4 +1,4 @@
-import { errorTable } from '#src/errors.ts';
+import { errors, errorTable, type StrataError } from '#src/errors.ts';
 
 export const accountErrors = errorTable({
   'account.unknown': { status: 404, title: 'There is no such account' },
@@ -16,3 +16,7 @@ export const accountErrors = errorTable({
   'key.expired': { status: 422, title: 'The key would have expired already' },
   'key.too-many': { status: 409, title: 'The account has as many keys as it may have' },
 });
+
+export function erasedAccount(account: string): StrataError {
+  return errors.error('history.erased', `the account "${account}" was erased for good`);
+}

@@ -3,6 +3,7 @@ import { amount, count, givenId, name, sha256, text, time } from '#commands/fiel
 import { defineEvent } from '#events/definition.ts';
 import { debitPacking } from './debit-packing.ts';
 import { OPERATIONS } from './operations.ts';
+import { subjectOf } from './stream.ts';
 
 export const operation = z.enum(OPERATIONS);
 export const contact = text(320, 1);
@@ -37,6 +38,8 @@ const holdSettled = z.strictObject({ account, hold: givenId, amount, released: c
 const holdReleased = z.strictObject({ account, hold: givenId, released: count, expired: count });
 const keyIssued = z.strictObject({ account, key: givenId, hash: sha256, role, expiresAt: time.nullable() });
 const keyRevoked = z.strictObject({ account, key: givenId, hash: sha256 });
+// `keys` are the hashes of those that it still had.
+const accountErased = z.strictObject({ account, keys: z.array(sha256) });
 
 export type Part = Readonly<z.infer<typeof part>>;
 export type CreditsDebited = z.infer<typeof creditsDebited>;
@@ -51,14 +54,17 @@ export type AccountEvents = {
   readonly HoldExpired: z.infer<typeof holdReleased>;
   readonly KeyIssued: z.infer<typeof keyIssued>;
   readonly KeyRevoked: z.infer<typeof keyRevoked>;
+  readonly AccountErased: z.infer<typeof accountErased>;
 };
+
+const subject = ({ account }: { readonly account?: unknown }) => subjectOf(String(account));
 
 export const accountEvents = [
   defineEvent({
     type: 'AccountOpened',
     schema: accountOpened,
     personal: ['contact'],
-    subject: ({ account }) => `account:${account}`,
+    subject,
   }),
   defineEvent({ type: 'CreditsGranted', schema: creditsGranted }),
   defineEvent({ type: 'CreditsDebited', schema: creditsDebited, packing: debitPacking }),
@@ -69,4 +75,5 @@ export const accountEvents = [
   defineEvent({ type: 'HoldExpired', schema: holdReleased }),
   defineEvent({ type: 'KeyIssued', schema: keyIssued }),
   defineEvent({ type: 'KeyRevoked', schema: keyRevoked }),
+  defineEvent({ type: 'AccountErased', schema: accountErased, erases: subject }),
 ];

@@ -51,4 +51,13 @@ export const accountRoutes: readonly CommandRoute[] = [
     bodyless: true,
     settles: true,
   },
+  {
+    method: 'POST',
+    path: `${ACCOUNT}/erase`,
+    command: 'EraseAccount',
+    summary:
+      'Remove an account for good, with its keys, its photos and its albums; what it has left of credits expires',
+    bodyless: true,
+    settles: true,
+  },
 ];

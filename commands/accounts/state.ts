@@ -36,6 +36,8 @@ export type Account = {
   /** The last ones, newest first. */
   readonly closedHolds: readonly string[];
   readonly keys: readonly Key[];
+  /** For good: what is left is that it was there, and what became of its credits. */
+  readonly erased: boolean;
 };
 
 const OPENED: Account = {
@@ -48,6 +50,7 @@ const OPENED: Account = {
   holds: [],
   closedHolds: [],
   keys: [],
+  erased: false,
 };
 
 /** `null` while nobody opened the account. */
@@ -92,6 +95,7 @@ export const accountView = defineView<AccountEvents, Account | null>('account', 
       keys: [...keys.filter(({ expiresAtMs }) => expiresAtMs > at), { id: key, hash, expiresAtMs: timeMs(expiresAt) }],
     })),
   KeyRevoked: (state, { key }) => step(state, ({ keys }) => ({ keys: keys.filter(({ id }) => id !== key) })),
+  AccountErased: (state) => step(state, () => ({ keys: [], closedHolds: [], erased: true })),
 });
 
 type Closing = AccountEvents['HoldSettled'];

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { happened, specify } from '#commands/specification.ts';
 import { holderOf, SYSTEM } from '#commands/world.ts';
 import { boards } from './domain.ts';
+import { type Pixel, packPixels } from './packed-pixels.ts';
 import { PLACE_2017 } from './palette.ts';
 
 const { given } = specify(boards, ({ data }) => `board-${data.board}`);
@@ -9,6 +10,7 @@ const { given } = specify(boards, ({ data }) => `board-${data.board}`);
 const palette = ['#000000', '#ffffff', '#ff4500'];
 const wall = happened('BoardCreated', { board: 'wall', width: 300, height: 200, palette, cooldownSeconds: 0 });
 const slow = happened('BoardCreated', { board: 'slow', width: 10, height: 10, palette, cooldownSeconds: 30 });
+const TILE_0 = { left: 0, top: 0 };
 
 test('a board is created with the palette of 2017 and no cooldown unless told', () => {
   given()
@@ -98,4 +100,52 @@ test('what is refused for itself is not refused for the cooldown', () => {
   given(slow)
     .when('PlacePixel', { board: 'slow', x: 10, y: 0, color: 1 }, { cooling: { 'board/slow/admin': 12 } })
     .thenRefused('board.outside');
+});
+
+describe('a revert', () => {
+  const corner = { board: 'wall', left: 256, top: 0, to: '7' };
+  const reverted = (pixels: readonly Pixel[]) => ({ ...corner, pixels: packPixels(pixels, corner) });
+
+  test('is one event, however many pixels of a tile it gives their colours again', () => {
+    const data = reverted([
+      { x: 256, y: 0, color: 2 },
+      { x: 299, y: 199, color: 0 },
+    ]);
+    given(wall).when('RevertPixels', data).then(happened('PixelsReverted', data));
+    expect(boards.commands.find(({ type }) => type === 'RevertPixels')?.stream(data, {})).toBe('tile-wall-1-0');
+  });
+
+  test('waits for no cooldown', () => {
+    const data = { board: 'slow', left: 0, top: 0, to: '7', pixels: packPixels([{ x: 0, y: 0, color: 1 }], TILE_0) };
+    given(slow)
+      .when('RevertPixels', data, { cooling: { 'board/slow/admin': 12 } })
+      .then(happened('PixelsReverted', data));
+  });
+
+  test('of what has its colours already is none', () => {
+    given(wall).when('RevertPixels', reverted([])).thenNothing();
+  });
+
+  test('is the admin’s, of pixels on the board in colours of its palette', () => {
+    const data = reverted([{ x: 256, y: 0, color: 2 }]);
+    given(wall)
+      .when('RevertPixels', data, { as: holderOf('acme') })
+      .thenRefused('auth.forbidden');
+    given().when('RevertPixels', data).thenRefused('board.unknown');
+    given(wall)
+      .when('RevertPixels', reverted([{ x: 300, y: 0, color: 0 }]))
+      .thenRefused('board.outside');
+    given(wall)
+      .when('RevertPixels', reverted([{ x: 256, y: 0, color: 3 }]))
+      .thenRefused('board.unknown-colour');
+  });
+
+  test.each([{ pixels: 'AAA' }, { pixels: 'AA==' }, { pixels: 'A*AA' }, { left: 255 }, { to: '' }, { color: 1 }])(
+    'of the wrong shape is refused: %j',
+    (wrong) => {
+      given(wall)
+        .when('RevertPixels', { ...reverted([]), ...wrong })
+        .thenRefused('request.invalid');
+    },
+  );
 });

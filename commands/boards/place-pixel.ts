@@ -37,7 +37,8 @@ export const placePixel = defineCommand({
 /** The reference is folded by `settingsView`. */
 type Settings = BoardSettings | null;
 
-function refusalOf({ board, x, y, color }: PlacePixel, settings: Settings): StrataError | null {
+/** Why a pixel cannot be set on the board, or `null`. */
+export function refusalOf({ board, x, y, color }: PlacePixel, settings: Settings): StrataError | null {
   if (settings === null) return boardErrors.error('board.unknown', `there is no board "${board}"`);
   const { width, height, colours } = settings;
   if (x < 0 || y < 0 || x >= width || y >= height) {

@@ -1,8 +1,9 @@
 /** Pixels lie in tiles of 256 x 256, each a stream of its own: `tile-<board>-<tx>-<ty>`. */
 export const TILE_SIDE = 256;
+export const TILE_PLACES: number = TILE_SIDE * TILE_SIDE;
 
-/** How many streams' names are kept parsed: more tiles than two boards of 8192 x 8192 have. */
-const PARSED_MAX = 2048;
+/** How many streams' names are kept parsed: as many tiles as sixteen boards of 8192 x 8192 have. */
+const PARSED_MAX = 16_384;
 
 export type Tile = {
   readonly board: string;

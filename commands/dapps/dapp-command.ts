@@ -7,13 +7,18 @@ import { type DappState, dappStream, dappView } from './state.ts';
 
 export type DappEvent = EventOf<DappEvents>;
 
-type DappCommand<Data> = Pick<CommandDefinition<Data>, 'type' | 'uploadOnly'> & {
+type DappCommand<Data> = Pick<CommandDefinition<Data>, 'type' | 'uploadOnly' | 'revertOnly'> & {
+  /** True for what brings a deleted dapp back. */
+  readonly takesDeleted?: boolean;
   readonly schema: z.ZodType<Data>;
   readonly decide: (command: Command<Data>, dapp: DappState) => readonly DappEvent[];
 };
 
-/** A command on a dapp that is there and not deleted; an account's key sees its own dapps only. */
-export function dappCommand<Data extends { readonly dapp: string }>(definition: DappCommand<Data>): CommandDefinition {
+/** A command on a dapp that is there and, as a rule, not deleted; an account's key sees its own dapps only. */
+export function dappCommand<Data extends { readonly dapp: string }>({
+  takesDeleted,
+  ...definition
+}: DappCommand<Data>): CommandDefinition {
   return defineCommand<Data, DappState | null>({
     ...definition,
     roles: ['admin', 'account'],
@@ -24,7 +29,8 @@ export function dappCommand<Data extends { readonly dapp: string }>(definition: 
       if (dapp === null || isHidden(dapp, caller)) {
         throw dappErrors.error('dapp.unknown', `there is no dapp "${data.dapp}"`);
       }
-      if (dapp.state === 'deleted') throw dappErrors.error('dapp.deleted', `"${data.dapp}" was deleted`);
+      if (dapp.state === 'deleted' && takesDeleted !== true)
+        throw dappErrors.error('dapp.deleted', `"${data.dapp}" was deleted`);
       return definition.decide(command, dapp);
     },
   });

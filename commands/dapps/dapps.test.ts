@@ -108,3 +108,21 @@ const commands = [
   ['RollbackDapp', { dapp: 'site', deploy: one }],
   ['DeleteDapp', { dapp: 'site' }],
 ] as const;
+
+test('a revert brings back what was served, of a deleted dapp too', () => {
+  const reverted = (state: string, deploy: string | null, previous: string | null) =>
+    happened('DappReverted', { dapp: 'site', to: '7', state, published: deploy, previous });
+  const data = { dapp: 'site', to: '7', state: 'published', published: one };
+  given(created, deployed(one), deployed(two), published(two, null))
+    .when('RevertDapp', data, holder)
+    .then(reverted('published', one, two));
+  given(created, deployed(one), published(one, null), deleted)
+    .when('RevertDapp', data, holder)
+    .then(reverted('published', one, null));
+  given(created, deployed(one), published(one, null))
+    .when('RevertDapp', { ...data, state: 'created', published: null })
+    .then(reverted('created', null, one));
+  given(created, deployed(one), published(one, null)).when('RevertDapp', data).thenNothing();
+  given(created).when('RevertDapp', data).thenRefused('dapp.unknown-deploy');
+  given(created).when('RevertDapp', data, other).thenRefused('dapp.unknown');
+});

@@ -50,7 +50,8 @@ export const deleteDapp = dappCommand({
   decide: ({ data }) => [{ type: 'DappDeleted', data }],
 });
 
-function requireDeploy({ deploys }: DappState, { dapp, deploy }: { dapp: string; deploy: string }): void {
+/** @throws dapp.unknown-deploy */
+export function requireDeploy({ deploys }: DappState, { dapp, deploy }: { dapp: string; deploy: string }): void {
   if (!deploys.includes(deploy)) {
     throw dappErrors.error('dapp.unknown-deploy', `"${dapp}" has no deploy ${deploy}`);
   }

@@ -9,7 +9,13 @@ export const dappRoutes: readonly CommandRoute[] = [
   { method: 'PUT', path: DAPP, command: 'CreateDapp', summary: 'Create a dapp', creates: true },
   { method: 'POST', path: `${DAPP}/publish`, command: 'PublishDeploy', summary: 'Publish a deploy that was staged' },
   { method: 'POST', path: `${DAPP}/rollback`, command: 'RollbackDapp', summary: 'Go back to an earlier deploy' },
-  { method: 'DELETE', path: DAPP, command: 'DeleteDapp', summary: 'Delete a dapp for good', bodyless: true },
+  {
+    method: 'DELETE',
+    path: DAPP,
+    command: 'DeleteDapp',
+    summary: 'Delete a dapp; its name is not given again',
+    bodyless: true,
+  },
 ];
 
 export const dappUploads: readonly UploadRoute[] = [

@@ -18,6 +18,7 @@ export const dappView = defineView<DappEvents, DappState | null>('dapp', null, {
   DappDeployed: (state, { deploy }) => step(state, ({ deploys }) => ({ deploys: [...deploys, deploy] })),
   DeployPublished: (state, { deploy }) => step(state, () => ({ state: 'published', published: deploy })),
   DappRolledBack: (state, { deploy }) => step(state, () => ({ state: 'published', published: deploy })),
+  DappReverted: (was, { state, published }) => step(was, () => ({ state, published })),
   DappDeleted: (state) => step(state, () => ({ state: 'deleted', published: null })),
 });
 
@@ -26,9 +27,12 @@ function step(state: DappState | null, change: (dapp: DappState) => Partial<Dapp
   return { ...state, ...change(state) };
 }
 
+type OwnerEvents = { readonly AccountOpened: object; readonly AccountErased: object };
+
 /** What this domain needs to know of an account: whether it is there. */
-export const ownerView = defineView<{ readonly AccountOpened: object }, boolean>('dapps.account', false, {
+export const ownerView = defineView<OwnerEvents, boolean>('dapps.account', false, {
   AccountOpened: () => true,
+  AccountErased: () => false,
 });
 
 export function ownerStream(account: string): string {

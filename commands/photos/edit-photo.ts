@@ -35,7 +35,8 @@ export const editPhoto = photoCommand({
 
 type Edited = Omit<PhotoEvents['PhotoEdited'], 'photo'>;
 
-function changedFields(photo: Photo, set: Partial<PhotoFields>): Edited {
+/** Those of the fields that differ from the photo's. */
+export function changedFields(photo: Photo, set: Partial<PhotoFields>): Edited {
   const changed = Object.entries(set).filter(
     ([field, value]) => JSON.stringify(value) !== JSON.stringify(photo[field as keyof PhotoFields]),
   );
@@ -43,7 +44,7 @@ function changedFields(photo: Photo, set: Partial<PhotoFields>): Edited {
 }
 
 /** A tag that is both added and removed is removed. */
-function changesOfTags(photo: Photo, add: readonly string[], remove: readonly string[]): Edited {
+export function changesOfTags(photo: Photo, add: readonly string[], remove: readonly string[]): Edited {
   const after = changedTags(photo.tags, add, remove);
   if (after.length > TAGS_MAX) {
     throw photoErrors.error('photo.too-many-tags', `${after.length} tags, of ${TAGS_MAX} at most`);

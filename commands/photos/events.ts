@@ -40,16 +40,23 @@ const photoEdited = z.strictObject({
   addedTags: z.exactOptional(z.array(tag)),
   removedTags: z.exactOptional(z.array(tag)),
 });
+// What differed from the state at the position `to`, as an edit says it.
+const photoReverted = photoEdited.extend({ to: z.string(), trashed: z.exactOptional(z.boolean()) });
 const photoMoved = z.strictObject({ photo });
+// Says what the photo no longer does: whose it was, and which blob may have lost its last reference.
+const photoErased = z.strictObject({ photo, library: name, sha256 });
 
 export type PhotoEvents = {
   readonly PhotoAdded: z.infer<typeof photoAdded>;
   readonly PhotoEdited: z.infer<typeof photoEdited>;
+  readonly PhotoReverted: z.infer<typeof photoReverted>;
   readonly PhotoTrashed: z.infer<typeof photoMoved>;
   readonly PhotoRestored: z.infer<typeof photoMoved>;
+  readonly PhotoErased: z.infer<typeof photoErased>;
 };
 
-const sealedFor = { subject: (data: { readonly photo?: unknown }) => String(data.photo) };
+const subject = (data: { readonly photo?: unknown }) => String(data.photo);
+const sealedFor = { subject };
 
 export const photoEvents = [
   defineEvent({
@@ -64,6 +71,13 @@ export const photoEvents = [
     personal: ['title', 'caption', 'location'],
     ...sealedFor,
   }),
+  defineEvent({
+    type: 'PhotoReverted',
+    schema: photoReverted,
+    personal: ['title', 'caption', 'location'],
+    ...sealedFor,
+  }),
   defineEvent({ type: 'PhotoTrashed', schema: photoMoved }),
   defineEvent({ type: 'PhotoRestored', schema: photoMoved }),
+  defineEvent({ type: 'PhotoErased', schema: photoErased, erases: subject }),
 ];

@@ -8,6 +8,10 @@ export function photoId(library: string, sha256: string): string {
   return hash('sha256', `${library}\n${sha256}`, 'hex').slice(0, ID_DIGITS);
 }
 
+export function isPhotoId(text: string): boolean {
+  return /^[0-9a-f]{32}$/.test(text);
+}
+
 export function photoStream(photo: string): string {
   return PREFIX + photo;
 }

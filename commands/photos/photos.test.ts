@@ -150,3 +150,20 @@ test('what is personal is sealed for the photo', () => {
   expect(event?.subject?.({ photo })).toBe(photo);
   expect(new World(photos).command('AddPhoto').uploadOnly).toBe(true);
 });
+
+test('a revert is one event of what differs, and says where it was taken from', () => {
+  const reverted = (changes: object) => happened('PhotoReverted', { photo, to: '7', ...changes });
+  const fields = { title: null, caption: null, rating: null, takenAt: image.takenAt, location: image.location };
+  const data = { photo, to: '7', fields, tags: ['alps'], trashed: false };
+  given(added, edited({ title: 'Peaks', rating: 3, addedTags: ['sea'] }), trashed)
+    .when('RevertPhoto', data, holder)
+    .then(reverted({ title: null, rating: null, addedTags: ['alps'], removedTags: ['sea'], trashed: false }));
+  given(added)
+    .when('RevertPhoto', { ...data, tags: [], trashed: true })
+    .then(reverted({ trashed: true }));
+  given(added)
+    .when('RevertPhoto', { ...data, tags: [] })
+    .thenNothing();
+  given(added).when('RevertPhoto', data, other).thenRefused('photo.unknown');
+  given().when('RevertPhoto', data).thenRefused('photo.unknown');
+});

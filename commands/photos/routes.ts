@@ -18,6 +18,14 @@ export const photoRoutes: readonly CommandRoute[] = [
     summary: 'Take a photo out of the trash',
     bodyless: true,
   },
+  {
+    method: 'POST',
+    path: `${PHOTO}/erase`,
+    command: 'ErasePhoto',
+    summary: 'Remove a photo for good, with every version of it',
+    bodyless: true,
+    settles: true,
+  },
 ];
 
 export const photoUploads: readonly UploadRoute[] = [

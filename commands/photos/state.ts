@@ -13,15 +13,21 @@ export type PhotoFields = {
 
 export type Photo = PhotoFields & {
   readonly library: string;
+  readonly sha256: string;
   /** Sorted. */
   readonly tags: readonly string[];
   readonly trashed: boolean;
+  /** For good: nothing of the photo is left but that it was there. */
+  readonly erased: boolean;
 };
+
+const NOTHING_TOLD: PhotoFields = { title: null, caption: null, rating: null, takenAt: null, location: null };
 
 /** `null` while nobody added the photo. */
 export const photoView = defineView<PhotoEvents, Photo | null>('photo', null, {
-  PhotoAdded: (_state, { library, takenAt, location }) => ({
+  PhotoAdded: (_state, { library, sha256, takenAt, location }) => ({
     library,
+    sha256,
     title: null,
     caption: null,
     rating: null,
@@ -29,11 +35,15 @@ export const photoView = defineView<PhotoEvents, Photo | null>('photo', null, {
     location,
     tags: [],
     trashed: false,
+    erased: false,
   }),
   PhotoEdited: (state, { photo: _photo, addedTags = [], removedTags = [], ...set }) =>
     step(state, ({ tags }) => ({ ...set, tags: changedTags(tags, addedTags, removedTags) })),
+  PhotoReverted: (state, { photo: _photo, to: _to, addedTags = [], removedTags = [], ...set }) =>
+    step(state, ({ tags }) => ({ ...set, tags: changedTags(tags, addedTags, removedTags) })),
   PhotoTrashed: (state) => step(state, () => ({ trashed: true })),
   PhotoRestored: (state) => step(state, () => ({ trashed: false })),
+  PhotoErased: (state) => step(state, () => ({ ...NOTHING_TOLD, tags: [], erased: true })),
 });
 
 /** Sets are sorted by UTF-16 units, so that equal sets are equal bytes. */

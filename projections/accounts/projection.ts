@@ -9,7 +9,7 @@ import { addEntry, ENTRIES } from './statement.ts';
 export const accountsProjection = defineProjection({
   name: 'accounts',
   version: 1,
-  structures: [collection(BALANCES), collection(ENTRIES), collection(KEYS)],
+  structures: [collection(BALANCES, { counters: { all: () => 'all' } }), collection(ENTRIES), collection(KEYS)],
   folds: defineFolds<AccountEvents>({
     AccountOpened: ({ account, contact }, _event, context) => {
       const opened: Balance = { account, available: 0, contact, expired: 0, granted: 0, held: 0, spent: 0 };
@@ -52,6 +52,10 @@ export const accountsProjection = defineProjection({
     KeyRevoked: ({ hash }, _event, context) => {
       const keys = context.collection(KEYS);
       keys.put(hash, { ...keys.get(hash), revoked: true });
+    },
+    AccountErased: ({ account, keys }, _event, context) => {
+      for (const hash of keys) context.collection(KEYS).erase(hash);
+      context.collection(BALANCES).erase(account);
     },
   }),
 });

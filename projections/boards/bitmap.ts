@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Pixels handled before other work has its turn: about a millisecond. */
-const PIXELS_A_TURN = 1 << 20;
+export const PIXELS_A_TURN: number = 1 << 20;
 
 /** Bits a pixel: 4 while 16 colours suffice, else 8. */
 export function bitsFor(colours: number): 4 | 8 {

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { boards } from '#commands/boards/domain.ts';
+import { packPixels } from '#commands/boards/packed-pixels.ts';
 import { holderOf, NOW, World } from '#commands/world.ts';
 import { MemoryDb } from '#projections/memory-db.ts';
 import { BY_ANYONE, Queries } from '#projections/reading.ts';
@@ -43,6 +44,39 @@ test('a pixel tells its colour, who set it and when; one that nobody set, nothin
   expect(await read('5', '0')).toBe('board.outside');
   expect(await read('0', '-1')).toBe('board.outside');
   expect(await read('0.5', '0')).toBe('board.outside');
+});
+
+test('the history of a pixel tells everything that was set there, newest first, to everyone', async () => {
+  const { world, db, queries } = drawn();
+  const pixels = packPixels([{ x: 4, y: 2, color: 1 }], { left: 0, top: 0 });
+  db.fold(world.send('RevertPixels', { board: 'wall', left: 0, top: 0, to: 'p3', pixels }, { at: NOW + 9 }).events);
+  const path = '/v1/boards/{board}/pixels/{x}/{y}/history';
+  const read = (x: string, y: string, query = {}) =>
+    queries.body(path, { params: { board: 'wall', x, y }, query, reader: BY_ANYONE });
+  const value = { x: 4, y: 2, color: 1, position: 'p3', placedAt: '2026-05-01T12:00:00.000Z', actor: 'admin' };
+  const version = { revision: 1, at: value.placedAt, actor: 'admin', type: 'PixelPlaced', position: 'p3' };
+  const newest = {
+    ...version,
+    revision: 3,
+    position: 'p5',
+    at: '2026-05-01T12:00:00.009Z',
+    type: 'PixelsReverted',
+    changed: ['actor', 'color', 'placedAt', 'position'],
+    value: { ...value, position: 'p5', placedAt: '2026-05-01T12:00:00.009Z' },
+  };
+  const all = (await read('4', '2')) as { items: object[]; next: null };
+  expect(all.items).toHaveLength(3);
+  expect(all.items[0]).toEqual(newest);
+  expect(all.items[2]).toEqual({
+    ...version,
+    changed: ['actor', 'color', 'placedAt', 'position', 'x', 'y'],
+    value,
+  });
+  const first = (await read('4', '2', { limit: '1' })) as { items: object[]; next: string };
+  expect(first.items).toEqual([newest]);
+  expect(await read('4', '2', { limit: '1', cursor: first.next })).toMatchObject({ items: [all.items[1]] });
+  expect(await read('1', '1')).toEqual({ items: [], next: null });
+  expect(await read('5', '0')).toBe('board.outside');
 });
 
 test('what a reading rests on changes with the board', async () => {

@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { boardErrors } from '#commands/boards/errors.ts';
 import type { Db } from '#history/db.ts';
 import type { QueryRoute, Reading } from '#history/routes.ts';
-import { timeText } from '#projections/folds.ts';
 import { defineQuery, listOf, listQuery, listReading, noQuery, pageOf, parsed } from '#projections/queries.ts';
 import { bitsFor, packBitmap } from './bitmap.ts';
+import { pixelQueries } from './pixel-queries.ts';
 import { encodePng } from './png.ts';
 import { PIXELS } from './projection.ts';
 import { SETTINGS, type Settings, settingsOf } from './settings.ts';
@@ -19,15 +18,6 @@ const board = z.object({
   palette: z.array(z.string()),
   cooldownSeconds: z.int(),
   placements: z.int(),
-});
-
-const pixel = z.object({
-  x: z.int(),
-  y: z.int(),
-  color: z.int(),
-  position: z.string().nullable(),
-  placedAt: z.string().nullable(),
-  actor: z.string().nullable(),
 });
 
 /** Boards are there for everyone. */
@@ -81,42 +71,8 @@ export const boardQueries: readonly QueryRoute[] = [
       return { ...reading, body, mediaType: 'image/png', maxAgeSeconds: PICTURE_MAX_AGE_SECONDS };
     },
   }),
-  defineQuery({
-    path: '/v1/boards/{board}/pixels/{x}/{y}',
-    summary: 'A pixel: its colour, who set it and when',
-    public: true,
-    integers: ['x', 'y'],
-    query: noQuery,
-    answers: pixel,
-    read: ({ db, params, event, position }) => {
-      const { settings, offset } = settingsOf(db, params.board!);
-      const [x, y] = [Number(params.x), Number(params.y)];
-      if (!isOn(settings, x, y)) {
-        throw boardErrors.error('board.outside', `${x},${y} is outside of ${settings.width} x ${settings.height}`);
-      }
-      const lastChange = (at: Db) => at.raster(PIXELS).placement(settings.board, x, y)?.offset ?? offset;
-      const placement = db.raster(PIXELS).placement(settings.board, x, y);
-      if (placement === null) {
-        const body = { x, y, color: 0, position: null, placedAt: null, actor: null };
-        return { offset, body, public: true, lastChange };
-      }
-      const { at, actor } = event(placement.offset);
-      const body = {
-        x,
-        y,
-        color: placement.color,
-        position: position(placement.offset),
-        placedAt: timeText(at),
-        actor,
-      };
-      return { offset: placement.offset, body, public: true, lastChange };
-    },
-  }),
+  ...pixelQueries,
 ];
-
-function isOn({ width, height }: Settings, x: number, y: number): boolean {
-  return Number.isInteger(x) && Number.isInteger(y) && x >= 0 && y >= 0 && x < width && y < height;
-}
 
 function described(db: Db, settings: Settings) {
   return { ...settings, placements: db.raster(PIXELS).changes(settings.board) };

@@ -15,10 +15,12 @@ export const dappsProjection = defineProjection({
         account: { value: (document) => dappOf(document).account, sort: byName },
         published: { value: (document) => (dappOf(document).state === 'published' ? 'yes' : null), sort: byName },
       },
+      counters: { all: () => 'all', account: (document) => dappOf(document).account },
     }),
     collection(DEPLOYS, {
       indexes: {
         dapp: { value: (document) => deployOf(document).dapp, sort: (document) => deployOf(document).deployedAt },
+        deploy: { value: (document) => deployOf(document).deploy, sort: byName },
       },
     }),
   ],
@@ -42,6 +44,7 @@ export const dappsProjection = defineProjection({
       change(context, dapp, { published: deploy, state: 'published' }),
     DappRolledBack: ({ dapp, deploy }, _event, context) =>
       change(context, dapp, { published: deploy, state: 'published' }),
+    DappReverted: ({ dapp, state, published }, _event, context) => change(context, dapp, { published, state }),
     DappDeleted: ({ dapp }, _event, context) => change(context, dapp, { published: null, state: 'deleted' }),
   }),
 });

@@ -1,34 +1,22 @@
 import { z } from 'zod';
-import { location, name, time } from '#commands/fields.ts';
-import { photoErrors } from '#commands/photos/errors.ts';
+import { givenId, name, time } from '#commands/fields.ts';
 import { tag } from '#commands/photos/events.ts';
 import { libraryOf } from '#commands/photos/library.ts';
-import type { Db, ListQuery, Version } from '#history/db.ts';
-import type { QueryContext, QueryRoute } from '#history/routes.ts';
-import { defineQuery, listOf, listQuery, listReading, mayRead, noQuery, pageOf, parsed } from '#projections/queries.ts';
+import { documentBytes, documentOf } from '#history/collection/document-bytes.ts';
+import type { ListQuery } from '#history/db.ts';
+import { visibleVersion } from '#history/items/item-visibility.ts';
+import type { QueryContext, QueryRoute, Reading } from '#history/routes.ts';
+import { itemRoutes } from '#projections/item-routes.ts';
+import { defineQuery, listOf, listQuery, listReading, noQuery, pageOf, parsed } from '#projections/queries.ts';
+import { ALBUM_PHOTOS, type AlbumPhotoDocument } from './album.ts';
+import { albumItems } from './album-items.ts';
+import { photoItems, showPhoto } from './items.ts';
 import { AFTER_UNKNOWN, afterTaken, beforeTaken, PHOTOS, type PhotoDocument } from './photo.ts';
 import { tagValue } from './projection.ts';
 
-const photo = z.object({
-  photo: z.string(),
-  sha256: z.string(),
-  bytes: z.int(),
-  mediaType: z.string(),
-  width: z.int(),
-  height: z.int(),
-  takenAt: z.string().nullable(),
-  title: z.string().nullable(),
-  caption: z.string().nullable(),
-  rating: z.int().nullable(),
-  location: location.nullable(),
-  tags: z.array(z.string()),
-  addedAt: z.string(),
-  trashed: z.boolean(),
-  exif: z.record(z.string(), z.unknown()).nullable(),
-});
-
 const photosQuery = listQuery.extend({
   tag: tag.optional().describe('only photos with this tag'),
+  album: givenId.optional().describe('only photos in this album'),
   takenAfter: time.optional().describe('only photos taken after this time'),
   takenBefore: time.optional().describe('only photos taken before this time'),
   trashed: z.enum(['true', 'false']).default('false').describe('`true` leaves trashed photos in'),
@@ -45,24 +33,15 @@ export const photoQueries: readonly QueryRoute[] = [
     summary: 'Photos of a library, in the order in which they were taken; those of unknown time first',
     public: false,
     query: photosQuery,
-    answers: listOf(photo),
-    read: ({ db, query, reader, open }) => {
-      const page = db.collection(PHOTOS).list(toList(query, libraryOf(reader, query.account)));
-      return listReading(db, page, (version) => described(version, open));
-    },
-  }),
-  defineQuery({
-    path: '/v1/photos/{photo}',
-    summary: 'A photo',
-    public: false,
-    query: noQuery,
-    answers: photo,
+    answers: listOf(photoItems.shape),
     read: (context) => {
-      const version = visible(context);
-      const lastChange = (db: Db) => db.collection(PHOTOS).lastChange(version.key);
-      return { offset: version.offset, body: described(version, context.open), lastChange };
+      const { db, query, reader } = context;
+      if (query.album !== undefined) return albumReading(query.album, query, context);
+      const page = db.collection(PHOTOS).list(toList(query, libraryOf(reader, query.account)));
+      return listReading(db, page, (version) => showPhoto(version, context));
     },
   }),
+  ...itemRoutes(photoItems),
   defineQuery({
     path: '/v1/photos/{photo}/original',
     summary: 'The bytes as they were uploaded',
@@ -70,43 +49,57 @@ export const photoQueries: readonly QueryRoute[] = [
     query: noQuery,
     answers: 'image/*',
     read: (context) => {
-      const version = visible(context);
+      const version = visibleVersion(photoItems, context.params.photo!, context);
       const { sha256, mediaType } = parsed<PhotoDocument>(version);
       return { offset: version.offset, body: { blob: sha256 }, mediaType };
     },
   }),
 ];
 
-function toList(query: z.infer<typeof photosQuery>, library: string): ListQuery {
-  const { tag, takenAfter, takenBefore } = query;
-  const bounds = {
-    ...(takenAfter !== undefined && { sortAfter: afterTaken(takenAfter) }),
-    ...(takenBefore !== undefined && { sortBefore: beforeTaken(takenBefore) }),
-    // A photo whose time is not known was taken before nothing.
-    ...(takenAfter === undefined && takenBefore !== undefined && { sortAfter: AFTER_UNKNOWN }),
-  };
+type PhotosQuery = z.infer<typeof photosQuery>;
+
+function toList(query: PhotosQuery, library: string): ListQuery {
+  const { tag } = query;
   return {
     ...(tag === undefined ? { index: 'library', value: library } : { index: 'tag', value: tagValue(library, tag) }),
-    ...bounds,
+    ...boundsOf(query),
     ...(query.trashed === 'false' && { where: isKept }),
     ...pageOf(query),
   };
 }
 
+/** @throws album.unknown */
+function albumReading(album: string, query: PhotosQuery, context: Omit<QueryContext, 'query'>): Reading {
+  const { tag, trashed, account } = query;
+  const owner = albumItems.owner(visibleVersion(albumItems, album, context));
+  if (account !== undefined && account !== owner) throw albumItems.unknown(album);
+  const page = context.db.collection(ALBUM_PHOTOS).list({
+    index: 'album',
+    value: album,
+    ...boundsOf(query),
+    where: (bytes) => (trashed === 'true' || isKept(bytes)) && (tag === undefined || hasTag(bytes, tag)),
+    ...pageOf(query),
+  });
+  return listReading(context.db, page, (version) => {
+    const { photo } = parsed<AlbumPhotoDocument>(version);
+    return showPhoto({ ...version, bytes: documentBytes(photo) }, context);
+  });
+}
+
+function hasTag(bytes: Buffer, tag: string): boolean {
+  // Only folds write documents.
+  return (documentOf(bytes) as AlbumPhotoDocument).photo.tags.includes(tag);
+}
+
+function boundsOf({ takenAfter, takenBefore }: PhotosQuery): Pick<ListQuery, 'sortAfter' | 'sortBefore'> {
+  return {
+    ...(takenAfter !== undefined && { sortAfter: afterTaken(takenAfter) }),
+    ...(takenBefore !== undefined && { sortBefore: beforeTaken(takenBefore) }),
+    // A photo whose time is not known was taken before nothing.
+    ...(takenAfter === undefined && takenBefore !== undefined && { sortAfter: AFTER_UNKNOWN }),
+  };
+}
+
 function isKept(bytes: Buffer): boolean {
   return !bytes.includes(TRASHED);
-}
-
-/** @throws photo.unknown */
-function visible({ db, params, reader }: Pick<QueryContext, 'db' | 'params' | 'reader'>): Version {
-  const version = db.collection(PHOTOS).get(params.photo!);
-  if (version === null || !mayRead(reader, parsed<PhotoDocument>(version).library)) {
-    throw photoErrors.error('photo.unknown', `there is no photo "${params.photo}"`);
-  }
-  return version;
-}
-
-function described({ bytes }: Version, open: QueryContext['open']) {
-  const { library: _library, fileName: _fileName, ...rest } = open(bytes);
-  return rest;
 }

@@ -8,6 +8,8 @@ export type CommandRequest = {
   readonly caller: Principal;
   /** 1-255 printable ASCII characters. */
   readonly idempotencyKey: string | null;
+  /** What the key stands for, where `data` may be other at a retry: what was asked for, before it was looked up. */
+  readonly asked?: unknown;
   /** A revision that the stream must be at; `as` tells which error a mismatch is. */
   readonly expected: { readonly revision: number; readonly as: 'conflict' | 'precondition' } | null;
   /** Id of the event that a reactor answers; only reactors set it. */

@@ -7,6 +7,7 @@ import { errors, isStrataError, StrataError } from '../errors.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { Bus, CommandRequest, Result } from './bus.ts';
 import type { Catalogue } from './catalogue.ts';
+import { checkCommand } from './checked-command.ts';
 import type { Accepted, Admission, Command, CommandDefinition, DomainEvent } from './domain.ts';
 import { EventMaker } from './event-maker.ts';
 import { checkKey, fresh, keyMark } from './idempotency.ts';
@@ -72,6 +73,9 @@ class CommandBus implements Bus {
   #whenIdle: (() => void) | null = null;
   #closing = false;
 
+  /** For commands that name how far the log has come. */
+  readonly #position = (): string => formatPosition(this.#options.log.head());
+
   constructor(options: BusOptions) {
     this.#options = options;
     this.#lastAt = options.notBefore;
@@ -116,31 +120,18 @@ class CommandBus implements Bus {
 
   /** Type, shape and role; everything after this is done in the stream's order. */
   #check(request: CommandRequest, done: (result: Result) => void): Flight {
-    const definition = this.#options.catalogue.commands.get(request.type);
-    if (definition === undefined) {
-      throw errors.error('command.unknown', `there is no command "${String(request.type).slice(0, 80)}"`);
-    }
-    if (!definition.roles.includes(request.caller.role)) {
-      throw errors.error('auth.forbidden', `${request.type} takes the key of: ${definition.roles.join(', ')}`);
-    }
-    const parsed = definition.schema.safeParse(request.data);
-    if (!parsed.success) {
-      const mistakes = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-      throw errors.error('request.invalid', `${request.type}: ${mistakes[0]?.path} ${mistakes[0]?.message}`.trim(), {
-        errors: mistakes,
-      });
-    }
+    const { definition, data } = checkCommand(this.#options.catalogue, request);
     let mark: KeyMark | null = null;
     if (request.idempotencyKey !== null) {
       checkKey(request.idempotencyKey);
-      mark = keyMark(request.caller, request.idempotencyKey, request.type, parsed.data);
+      mark = keyMark(request.caller, request.idempotencyKey, request.type, request.asked ?? data);
     }
-    const made = definition.make?.(fresh(mark)) ?? NOTHING;
-    const stream = definition.stream(parsed.data, made);
+    const made = definition.make?.(fresh(mark, this.#position)) ?? NOTHING;
+    const stream = definition.stream(data, made);
     return {
       request,
       definition,
-      data: parsed.data,
+      data,
       made,
       stream,
       mark,

@@ -3,9 +3,12 @@ import type { ErrorTable, StrataError } from '../errors.ts';
 import type { EventDefinition } from '../events/definition.ts';
 import type { EventData, Json, RecordedEvent } from '../events/event.ts';
 import type { Db } from '../history/db.ts';
+import type { DifferenceDefinition } from '../history/items/difference.ts';
+import type { ItemDefinition } from '../history/items/items.ts';
 import type { ProjectionDefinition } from '../history/projection.ts';
 import type { QueryRoute } from '../history/routes.ts';
-import type { CommandRoute, UploadRoute } from './routes.ts';
+import type { DomainAudit } from './invariant.ts';
+import type { CommandRoute, RevertRoute, UploadRoute } from './routes.ts';
 
 export type Role = 'admin' | 'account' | 'system';
 
@@ -41,6 +44,8 @@ export type Fresh = {
   id(name: string): string;
   /** A key to show once and its SHA-256 in hex; always random. */
   secret(): { readonly secret: string; readonly hash: string };
+  /** How far the log has come, as a position's token. */
+  position(): string;
 };
 
 /** A command as `decide` sees it. */
@@ -75,6 +80,8 @@ export type CommandDefinition<Data = unknown, State = unknown> = {
    * know a hash must not give what it names.
    */
   readonly uploadOnly?: boolean;
+  /** Says what was at a position, so it is sent only by the revert route, which has read that; nobody sends it otherwise. */
+  readonly revertOnly?: boolean;
   readonly stream: (data: Data, made: Command['made']) => string;
   /** The state that `decide` sees, folded from `stream`; `null` loads nothing and appends with `any`. */
   readonly view: View<State> | null;
@@ -114,6 +121,23 @@ export type Reactor = {
   readonly react: (event: RecordedEvent) => readonly ReactorCommand[];
 };
 
+/** A command that erases what belonged to what was erased. */
+export type ErasedWith = Pick<ReactorCommand, 'type' | 'data'>;
+
+/** Which blobs a domain's documents name: those that no domain names are orphans. */
+export type BlobReferences = {
+  /** True when a document names the blob. */
+  readonly isNamed: (db: Db, sha256: string) => boolean;
+  /** The blobs that an erasure may have taken the last reference of. */
+  readonly releasedBy?: (erasure: RecordedEvent) => readonly string[];
+  /** Blobs that name further ones. */
+  readonly manifests?: {
+    readonly all: (db: Db) => Iterable<string>;
+    /** The blobs that the manifest with these bytes names. */
+    readonly named: (bytes: Buffer) => readonly string[];
+  };
+};
+
 /** One domain: a line in `src/domains.ts`. */
 export type Domain = {
   readonly name: string;
@@ -122,9 +146,25 @@ export type Domain = {
   readonly errors: ErrorTable;
   readonly reactors: readonly Reactor[];
   readonly projections: readonly ProjectionDefinition[];
+  /** What diffs and counts are asked `in`. */
+  readonly items?: readonly ItemDefinition[];
+  /** What else diffs are asked `in`: `boards/{board}`. */
+  readonly differences?: readonly DifferenceDefinition[];
   readonly commandRoutes: readonly CommandRoute[];
   readonly uploadRoutes: readonly UploadRoute[];
+  readonly revertRoutes?: readonly RevertRoute[];
   readonly queryRoutes: readonly QueryRoute[];
+  /** What must hold over the whole log, and which blobs must be there. */
+  readonly audit?: DomainAudit;
+  /** The command that erases the subject for good, or `null` for a subject of another domain. */
+  readonly erasure?: (subject: string) => Pick<ReactorCommand, 'type' | 'data'> | null;
+  /**
+   * Commands that erase what belonged to what the event erased: some of what is still there, asked again until there is
+   * none.
+   */
+  readonly erasedWith?: (erasure: RecordedEvent, db: Db) => readonly ErasedWith[];
+  /** Which blobs its documents name. */
+  readonly blobs?: BlobReferences;
   /** How admissions are found again in the log after a start. */
   readonly admissions?: {
     /** How far back they matter, in seconds. */

@@ -25,9 +25,13 @@ export function commandId(mark: KeyMark): string {
   return digest(`command\n${mark.key}`);
 }
 
-/** Server-made values: ids follow from caller and key, so that a retry makes the same; secrets never repeat. */
-export function fresh(mark: KeyMark | null): Fresh {
+/**
+ * Server-made values: ids follow from caller and key, so that a retry makes the same; secrets never repeat. `position`
+ * tells how far the log has come.
+ */
+export function fresh(mark: KeyMark | null, position: () => string): Fresh {
   return {
+    position,
     id: (name) => (mark === null ? newId() : digest(`id\n${mark.key}\n${name}`)),
     secret: () => {
       const secret = `strata_${randomBytes(24).toString('base64url')}`;

@@ -1,4 +1,6 @@
+import type { z } from 'zod';
 import type { Json } from '../events/event.ts';
+import type { QueryContext } from '../history/routes.ts';
 import type { Accepted, Principal } from './domain.ts';
 
 type Params = { readonly [name: string]: string };
@@ -78,3 +80,34 @@ export type UploadRoute = {
     dappUrl: (label: string) => string,
   ) => { readonly [name: string]: Json };
 };
+
+/** What a revert reads: `db` is the state to go back to, `now` the state that it is to replace. */
+export type RevertContext = Omit<QueryContext, 'query'> & {
+  /** The position of `db`. */
+  readonly to: string;
+  readonly caller: Principal;
+  /** As the route's `body` schema made it, without `to`. */
+  readonly body: { readonly [name: string]: Json };
+};
+
+/**
+ * A POST of `{to}` that restores a past state, by new events: what was then is read first, because deciders read no
+ * projections, and becomes the data of commands.
+ */
+export type RevertRoute = {
+  readonly path: string;
+  readonly summary: string;
+  /** Its definition says `revertOnly`. */
+  readonly command: string;
+  /** What stands in the body besides `to`; an empty strict object for nothing. */
+  readonly body: z.ZodObject;
+  /**
+   * The data of one command, or of several that are sent in order and stand or fail each for itself: item `i` uses the
+   * idempotency key `key/i`. Throws the domain's own 404 for what the caller may not see.
+   */
+  readonly read: (context: RevertContext) => CommandData | Promise<CommandData> | AsyncIterable<CommandData>;
+  /** What several commands are answered with besides `position`, from what was accepted in turn. Throws the first refusal. */
+  readonly answer?: (accepted: AsyncIterable<Accepted>) => Promise<CommandData>;
+};
+
+export type CommandData = { readonly [name: string]: Json };

@@ -6,7 +6,7 @@ import type { AppendQueue } from './append-queue.ts';
 import type { DomainEvent, StreamEvent, View } from './domain.ts';
 
 /** Entries kept: the most recently used half as many again may stand beside them. */
-const STREAMS_KEPT_MAX = 50_000;
+const STREAMS_KEPT_MAX = 100_000;
 
 /** A stream as of its last enqueued write. */
 export type StreamState = {
