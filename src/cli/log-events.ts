@@ -11,14 +11,23 @@ export type LogEvent = {
   readonly position: string;
   readonly recordedAt: string;
   readonly actor: string;
+  readonly causation: string | null;
   readonly data: { readonly [name: string]: unknown };
 };
 
-export type EventFilter = { readonly stream?: string | undefined; readonly type?: string | undefined };
+export type EventFilter = {
+  readonly stream?: string | undefined;
+  readonly type?: string | undefined;
+  readonly actor?: string | undefined;
+  /** Up to and with it: a position, or whatever `asOf` takes. */
+  readonly to?: string | undefined;
+  /** Oldest first unless told. */
+  readonly order?: 'oldest' | 'newest';
+};
 
 const PAGE_MAX = 1_000;
 
-/** Events after a position (excluded) in the log's order, page by page. */
+/** Events after a position (excluded, or whatever else `asOf` takes), page by page. */
 export async function* readEvents(
   client: StrataClient,
   after: string | undefined,

@@ -1,12 +1,23 @@
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ProblemError, StrataClient } from './client.ts';
+import { atCommand } from './commands/at.ts';
+import { auditCommand } from './commands/audit.ts';
+import { backupCommand } from './commands/backup.ts';
+import { diffCommand } from './commands/diff.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
 import { importCommand } from './commands/import-place.ts';
+import { logCommand } from './commands/log.ts';
+import { projectionsCommand } from './commands/projections.ts';
 import { putCommand } from './commands/put.ts';
+import { refsCommand } from './commands/refs.ts';
+import { replayCommand } from './commands/replay.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
+import { showCommand } from './commands/show.ts';
 import { statusCommand } from './commands/status.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { CliFailure } from './failure.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -47,9 +58,31 @@ export function buildProgram(terminal: Terminal): Command {
     .version(manifest.version)
     .showHelpAfterError('(add --help for the options)');
   const open: OpenSession = (command) => openSession(command, terminal);
-  for (const make of [serveCommand, statusCommand, eventsCommand, getCommand, putCommand, importCommand]) {
+  for (const make of [
+    serveCommand,
+    statusCommand,
+    eventsCommand,
+    getCommand,
+    putCommand,
+    importCommand,
+    logCommand,
+    showCommand,
+    diffCommand,
+    refsCommand,
+    projectionsCommand,
+    replayCommand,
+    auditCommand,
+    backupCommand,
+    restoreCommand,
+    verifyCommand,
+  ]) {
     program.addCommand(make(open));
   }
+  program.addCommand(
+    atCommand(async (args) => {
+      await buildProgram(terminal).parseAsync([...args], { from: 'user' });
+    }),
+  );
   for (const command of [program, ...program.commands, ...program.commands.flatMap((parent) => parent.commands)]) {
     command.exitOverride();
     command.configureHelp({ showGlobalOptions: true, helpWidth: 100 });
