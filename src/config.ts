@@ -27,10 +27,27 @@ export const environment = z.object({
   STRATA_LOG_URL: engineUrl(['file'], 'file:./data/log?durability=fsync')
     .optional()
     .describe('log engine: file:FOLDER (default: log in the data folder); ?durability=os answers before the sync'),
+  STRATA_LOG_ORIGIN: z
+    .string()
+    .regex(/^[^\s+]{1,200}$/, { error: 'must have no spaces and no +' })
+    .optional()
+    .describe('name of the log in its signed checkpoints, as in example.com/log (default: strata/ and the log id)'),
+  STRATA_LOG_SIGNING_KEY: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file of the Ed25519 key that signs checkpoints (default: tree/signing.key in the data folder)'),
   STRATA_CACHE_URL: engineUrl(['memory'], 'memory:').default('memory:').describe('cache and cooldowns: memory:'),
   STRATA_BLOBS_URL: engineUrl(['file'], 'file:./data/blobs')
     .optional()
     .describe('blob store: file:FOLDER (default: blobs in the data folder)'),
+  STRATA_BLOB_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .default(86_400)
+    .describe('how long a blob may lie there that nothing names, before it is deleted'),
   STRATA_ADMIN_KEY: z
     .string()
     .min(16, { error: 'must have at least 16 characters' })
@@ -52,7 +69,8 @@ export type Config = {
   readonly port: number;
   readonly dataDir: string;
   readonly log: { readonly dir: string; readonly durability: 'fsync' | 'os' };
-  readonly blobs: { readonly dir: string };
+  readonly tree: { readonly dir: string; readonly origin: string | null; readonly keyPath: string | null };
+  readonly blobs: { readonly dir: string; readonly graceMs: number };
   readonly adminKey: string | null;
   readonly dappDomain: string;
 };
@@ -91,7 +109,12 @@ export function readConfig(env: { readonly [name: string]: string | undefined })
     port: values.STRATA_PORT,
     dataDir: values.STRATA_DATA_DIR,
     log: { dir: log.dir, durability },
-    blobs: { dir: blobs.dir },
+    tree: {
+      dir: `${values.STRATA_DATA_DIR}/tree`,
+      origin: values.STRATA_LOG_ORIGIN ?? null,
+      keyPath: values.STRATA_LOG_SIGNING_KEY ?? null,
+    },
+    blobs: { dir: blobs.dir, graceMs: values.STRATA_BLOB_GRACE_SECONDS * 1000 },
     adminKey: values.STRATA_ADMIN_KEY ?? null,
     dappDomain: values.STRATA_DAPP_DOMAIN,
   };

@@ -1,5 +1,5 @@
 import { createCodec } from '#events/encoding.ts';
-import { runFoldThread } from '#history/fold-thread.ts';
+import { runFoldThread } from '#history/folding/fold-thread.ts';
 import { openLogReader } from '#log/embedded/log-reader.ts';
 import { domains } from './domains.ts';
 

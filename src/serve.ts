@@ -1,11 +1,16 @@
+import type { WarmFoldThread } from '#history/folding/warm-fold-thread.ts';
+import { createLogger } from '#telemetry/log.ts';
 import { readConfig } from './config.ts';
 import { isStrataError } from './errors.ts';
 import { startServer } from './server.ts';
 
-/** `npm start` and `strata serve`: the server, configured from the environment, until SIGINT or SIGTERM. */
-export async function serve(): Promise<void> {
+/**
+ * `npm start` and `strata serve`: the server, configured from the environment, until SIGINT or SIGTERM. `warmThread` as
+ * `startServer` takes it.
+ */
+export async function serve(warmThread?: WarmFoldThread): Promise<void> {
   try {
-    const server = await startServer(readConfig(process.env));
+    const server = await startServer(readConfig(process.env), createLogger(), warmThread);
     console.log(`Strata is at ${server.url}`);
     if (server.adminKey !== null) {
       console.log(`Admin key, shown this once: ${server.adminKey}`);

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { BlobCollector } from '#blobs/collector.ts';
 import { openDiskBlobs } from '#blobs/disk.ts';
 import type { Cooldowns } from '#cache/cooldowns.ts';
 import { memoryCooldowns } from '#cache/memory-cooldowns.ts';
@@ -7,22 +8,31 @@ import { createCodec } from '#events/encoding.ts';
 import { openSubjectKeys } from '#events/subject-keys.ts';
 import { catalogue } from '#handling/catalogue.ts';
 import { createBus } from '#handling/command-bus.ts';
+import { ErasureRunner } from '#handling/erasure-runner.ts';
+import { namedAmong } from '#handling/named-blobs.ts';
 import { ReactorRunner } from '#handling/reactor-runner.ts';
 import type { Projections } from '#history/db.ts';
-import { openProjections } from '#history/projections.ts';
+import { openProjections } from '#history/folding/projections.ts';
+import type { WarmFoldThread } from '#history/folding/warm-fold-thread.ts';
 import type { Health } from '#http/parts.ts';
 import { startHttpServer } from '#http/server.ts';
 import { type EmbeddedLog, openEmbeddedLog } from '#log/embedded/embedded-log.ts';
+import { openTransparencyLog, type TransparencyLog } from '#log/transparency/transparency-log.ts';
 import { deployOf } from '#projections/dapps/deploys.ts';
 import { publishedDeploy } from '#projections/dapps/registry.ts';
+import { promotionOf } from '#projections/system/promotions.ts';
 import { watchClock } from '#telemetry/clock-watch.ts';
 import { createLogger, type Logger } from '#telemetry/log.ts';
 import { createInspector } from '#workers/create-inspector.ts';
 import { authenticator, firstAdminKey } from './admin.ts';
+import { replayErasures } from './backup/pending-erasures.ts';
+import { requireFinishedRestore } from './backup/restore-marker.ts';
 import type { Config } from './config.ts';
 import { domains } from './domains.ts';
+import { type Embedded, embed } from './embedded.ts';
 import { errors, isStrataError, type StrataError } from './errors.ts';
 
+const PROJECTOR_URL = new URL('./projector.ts', import.meta.url);
 /** How often a long catching up is reported. */
 const CATCH_UP_REPORTED_MS = 2000;
 
@@ -31,6 +41,8 @@ export type Server = {
   readonly url: string;
   /** The admin key made on the first start, to show once; else `null`. */
   readonly adminKey: string | null;
+  /** The same for the process that it runs in. */
+  readonly strata: Embedded;
   /** Stops taking requests, answers those at hand, closes the log with its end mark. */
   close(): Promise<void>;
 };
@@ -39,11 +51,16 @@ export type Server = {
  * Starts everything on one machine: log, projections on their thread, bus, reactors, HTTP and live.
  * @throws config.invalid, log.locked, log.corrupt.
  */
-export async function startServer(config: Config, logger: Logger = createLogger()): Promise<Server> {
+export async function startServer(
+  config: Config,
+  logger: Logger = createLogger(),
+  warmThread?: WarmFoldThread,
+): Promise<Server> {
   const known = catalogue(domains);
   const codec = createCodec([...known.events.values()]);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
 
+  requireFinishedRestore(config.dataDir);
   const log = await openEmbeddedLog({ ...config.log, codec, report: (message) => logger.warn(message) });
   const closing: (() => Promise<unknown>)[] = [() => log.close()];
   try {
@@ -53,12 +70,29 @@ export async function startServer(config: Config, logger: Logger = createLogger(
     const projections = await openProjections({
       dir: config.dataDir,
       logDir: config.log.dir,
-      projectorUrl: new URL('./projector.ts', import.meta.url),
+      projectorUrl: PROJECTOR_URL,
+      ...(warmThread !== undefined && { warmThread }),
       definitions: domains.flatMap((domain) => domain.projections),
       synced: log.headOffset(),
+      promotionOf,
       report: (message) => logger.warn(message),
     });
     closing.unshift(() => projections.close());
+
+    const transparency = openTransparencyLog({
+      dir: config.tree.dir,
+      logDir: config.log.dir,
+      reader: log.reader(),
+      synced: log.headOffset(),
+      syncsLog: config.log.durability === 'os',
+      origin: config.tree.origin ?? `strata/${log.id}`,
+      keyPath: config.tree.keyPath,
+      report: (message) => logger.warn(message),
+    });
+    closing.unshift(() => {
+      transparency.advance(log.headOffset());
+      return transparency.close();
+    });
 
     const headAtStart = log.headOffset();
     const reader = log.reader();
@@ -66,7 +100,8 @@ export async function startServer(config: Config, logger: Logger = createLogger(
     const clock = watchClock({ lastRecordedAt });
     const cooldowns = memoryCooldowns();
     let starting: StrataError | null = errors.error('server.busy', 'the server is starting', { retryAfterSeconds: 1 });
-    const fault = (): StrataError | null => starting ?? clock.fault() ?? log.fault();
+    let unfollowed: StrataError | null = null;
+    const fault = (): StrataError | null => starting ?? unfollowed ?? clock.fault() ?? log.fault();
     const bus = createBus({
       log,
       catalogue: known,
@@ -90,23 +125,29 @@ export async function startServer(config: Config, logger: Logger = createLogger(
       bus,
       projections,
       log,
+      transparency,
       blobs,
       inspector,
       keys,
       dapps: { published: publishedDeploy, deploy: deployOf },
       authenticate: authenticator(config.adminKey, projections),
       eventAt: (offset) => reader.at(offset),
-      health: () => healthOf([fault(), foldFault(projections)]),
+      health: () => healthOf([fault(), foldFault(projections), treeFault(transparency)]),
       acceptClock: () => clock.acknowledge(),
       status: () => ({ head: log.headOffset(), checkpoint: projections.checkpoint(), lagMs: projections.lagMs() }),
       report: (message, fields) => logger.error(message, fields),
     });
     closing.unshift(() => http.close());
 
-    advanceWithTheLog(log, projections);
+    advanceWithTheLog(log, [projections, transparency]).catch((cause: unknown) => {
+      logger.error('the log is not followed any more', { error: cause });
+      unfollowed = isStrataError(cause) ? cause : errors.error('server.failed', 'the log is not followed', { cause });
+    });
     await caughtUp(projections, headAtStart, logger);
     markRecentAdmissions(log, projections, cooldowns);
     starting = null;
+    const erasedAgain = await replayErasures(config.dataDir, bus, domains);
+    if (erasedAgain > 0) logger.info('what was erased since the backup is erased again', { subjects: erasedAgain });
     const adminKey = config.adminKey === null ? await firstAdminKey(bus, log) : null;
     await caughtUp(projections, log.headOffset(), logger);
     const reactors = ReactorRunner.start({
@@ -118,18 +159,40 @@ export async function startServer(config: Config, logger: Logger = createLogger(
       report: (message, fields) => logger.warn(message, fields),
     });
     closing.unshift(() => reactors.close());
+    const collector = BlobCollector.start({
+      blobs,
+      dataDir: config.dataDir,
+      namedAmong: (sha256s) => namedAmong(sha256s, { domains, projections, blobs, head: () => log.headOffset() }),
+      graceMs: config.blobs.graceMs,
+      clock: Date.now,
+      report: (message, fields) => logger.info(message, fields),
+    });
+    closing.unshift(() => collector.close());
+    const erasures = ErasureRunner.start({
+      dir: join(config.dataDir, 'erasures'),
+      log,
+      catalogue: known,
+      domains,
+      keys,
+      bus,
+      projections,
+      collectBlobs: (sha256s) => collector.collect(sha256s),
+      report: (message, fields) => logger.warn(message, fields),
+    });
+    closing.unshift(() => erasures.close());
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-    return { url: `http://${host}:${http.port}`, adminKey, close: () => inOrder(closing) };
+    const strata = embed({ log, reader, projections, bus, keys, domains, dappUrl: http.dappUrl });
+    return { url: `http://${host}:${http.port}`, adminKey, strata, close: () => inOrder(closing) };
   } catch (error) {
     await inOrder(closing);
     throw error;
   }
 }
 
-/** Tells the fold of every batch that the log has synced, until the log closes. */
-async function advanceWithTheLog(log: EmbeddedLog, projections: Projections): Promise<void> {
-  projections.advance(log.headOffset());
-  for await (const { to } of log.subscribe(log.head())) projections.advance(to);
+/** Tells those that follow the log of every batch that it has synced, until it closes. */
+async function advanceWithTheLog(log: EmbeddedLog, followers: readonly { advance(to: number): void }[]): Promise<void> {
+  for (const follower of followers) follower.advance(log.headOffset());
+  for await (const { to } of log.subscribe(log.head())) for (const follower of followers) follower.advance(to);
 }
 
 /** Waits until the projections have reached the head found at start, telling how far they are. */
@@ -139,7 +202,10 @@ async function caughtUp(projections: Projections, head: number, logger: Logger):
       await projections.waitFor(head, CATCH_UP_REPORTED_MS);
       return;
     } catch (error) {
-      if (!isStrataError(error, 'history.not-yet') || projections.fault() !== null) throw error;
+      const fault = projections.fault();
+      // A full disk may have room again: what was folded is served, and `/readyz` says what is missing.
+      const isOver = fault !== null && !isStrataError(fault, 'history.cannot-write');
+      if (!isStrataError(error, 'history.not-yet') || isOver) throw error;
       logger.info('projections are catching up', { checkpoint: projections.checkpoint(), head });
     }
   }
@@ -164,6 +230,12 @@ function foldFault(projections: Projections): StrataError | null {
   const cause = projections.fault();
   if (cause === null) return null;
   return isStrataError(cause) ? cause : errors.error('server.failed', 'the projections have stopped', { cause });
+}
+
+function treeFault(transparency: TransparencyLog): StrataError | null {
+  const cause = transparency.fault();
+  if (cause === null) return null;
+  return isStrataError(cause) ? cause : errors.error('server.failed', "the log's tree has stopped", { cause });
 }
 
 function healthOf(faults: readonly (StrataError | null)[]): Health {

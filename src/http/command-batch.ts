@@ -38,11 +38,9 @@ export function commandsHandler(domains: readonly Domain[], parts: CommandParts)
   for (const route of domains.flatMap((domain) => domain.commandRoutes)) {
     if (!routes.has(route.command)) routes.set(route.command, route);
   }
-  const uploadOnly = new Set(
-    domains.flatMap((domain) =>
-      domain.commands.filter((command) => command.uploadOnly === true).map(({ type }) => type),
-    ),
-  );
+  const commands = domains.flatMap((domain) => domain.commands);
+  const uploadOnly = new Set(commands.filter((command) => command.uploadOnly === true).map(({ type }) => type));
+  const revertOnly = new Set(commands.filter((command) => command.revertOnly === true).map(({ type }) => type));
 
   const submit = (item: Json, caller: Principal, sent: Sent, done: (result: Result, answer: string) => void) => {
     const request = readItem(item);
@@ -50,6 +48,10 @@ export function commandsHandler(domains: readonly Domain[], parts: CommandParts)
     const { type, data, idempotencyKey } = request;
     if (uploadOnly.has(type) && caller.role === 'account') {
       const refusal = errors.error('auth.forbidden', `${type} is sent by uploading what it names`);
+      return done(refusal, problemText(refusal));
+    }
+    if (revertOnly.has(type)) {
+      const refusal = errors.error('auth.forbidden', `${type} is sent by reverting, which reads what was then`);
       return done(refusal, problemText(refusal));
     }
     const named = request.expectedRevision;

@@ -3,37 +3,45 @@ import { formatPosition, type Position, parsePosition } from '#events/position.t
 import type { EventLog } from '#log/event-log.ts';
 import { errors } from '../errors.ts';
 
+const OLDEST_FIRST = 'oldest';
+const NEWEST_FIRST = 'newest';
+
 /** Events looked at for one page: a rare type is found over several. */
 const LOOKED_AT_MAX = 20_000;
 
 export type EventPage = { readonly events: readonly RecordedEvent[]; readonly next: string | null };
 
-/** Where a listing goes on and where it ends: what came later than page 1 is not part of it. */
-type Span = { readonly after: Position; readonly to: Position };
+/** What a listing goes over: what came later than page 1 is not part of it. */
+type Span = { readonly after: Position; readonly to: Position; readonly isNewestFirst: boolean };
 
 export type EventQuery = {
-  readonly after?: string;
+  /** Excluded; the log's start unless told. */
+  readonly after?: Position;
+  /** Included; the head unless told. */
+  readonly to?: Position;
+  readonly isNewestFirst?: boolean;
   readonly cursor?: string;
   readonly stream?: string;
   readonly type?: string;
+  readonly actor?: string;
   readonly limit: number;
 };
 
 /**
  * A page of the log, or of one stream, in order. A page may hold fewer events than `limit` and still have a next one.
- * @throws position.malformed, position.other-epoch, history.future-position, history.cursor
+ * @throws history.cursor
  */
 export async function eventPage(log: EventLog, query: EventQuery): Promise<EventPage> {
   const span = spanOf(log, query);
   const events: RecordedEvent[] = [];
   let lookedAt = 0;
-  let after = span.after;
+  let left = span;
   for await (const event of eventsWithin(log, span, query.stream)) {
-    after = reached(after, event);
+    left = behind(left, event);
     lookedAt += 1;
-    if (query.type === undefined || event.type === query.type) events.push(event);
+    if (isAsked(event, query)) events.push(event);
     if (events.length >= query.limit || lookedAt >= LOOKED_AT_MAX) {
-      return { events, next: isAt(after, span.to) ? null : cursorOf({ after, to: span.to }) };
+      return { events, next: isEmpty(left) ? null : cursorOf(left) };
     }
   }
   return { events, next: null };
@@ -46,21 +54,27 @@ export function allEvents(
   limit: number,
 ): AsyncGenerator<RecordedEvent> {
   const events = eventsWithin(log, spanOf(log, query), query.stream);
-  return take(events, query.type, limit);
+  return take(events, query, limit);
 }
 
-async function* take(events: AsyncIterable<RecordedEvent>, type: string | undefined, limit: number) {
+async function* take(events: AsyncIterable<RecordedEvent>, query: Filter, limit: number) {
   let left = limit;
   for await (const event of events) {
-    if (type !== undefined && event.type !== type) continue;
+    if (!isAsked(event, query)) continue;
     yield event;
     left -= 1;
     if (left <= 0) return;
   }
 }
 
+type Filter = Pick<EventQuery, 'type' | 'actor'>;
+
+function isAsked(event: RecordedEvent, { type, actor }: Filter): boolean {
+  return (type === undefined || event.type === type) && (actor === undefined || event.actor === actor);
+}
+
 /** @throws position.other-epoch, history.future-position */
-export function knownPosition(log: EventLog, token: string): Position {
+function knownPosition(log: EventLog, token: string): Position {
   const position = parsePosition(token);
   const head = log.head();
   if (position.epoch !== log.epoch) {
@@ -80,19 +94,18 @@ export function knownPosition(log: EventLog, token: string): Position {
 
 async function* eventsWithin(
   log: EventLog,
-  { after, to }: Span,
+  { after, to, isNewestFirst: backwards }: Span,
   stream: string | undefined,
 ): AsyncGenerator<RecordedEvent> {
   if (stream === undefined) {
-    yield* log.readAll({ after, to });
+    yield* log.readAll({ after, to, backwards });
     return;
   }
   const partition = log.partitionOf(stream);
-  const from = await firstRevisionAfter(log, stream, after.offsets[partition] ?? 0);
-  for await (const event of log.readStream(stream, { from })) {
-    if (event.offset > (to.offsets[partition] ?? 0)) return;
-    yield event;
-  }
+  const [from, end] = await Promise.all(
+    [after, to].map(({ offsets }) => firstRevisionAfter(log, stream, offsets[partition] ?? 0)),
+  );
+  if (from! < end!) yield* log.readStream(stream, { from: from!, to: end! - 1, backwards });
 }
 
 /** Offsets rise within a stream, so its first event after an offset is found by halving. */
@@ -110,31 +123,38 @@ async function firstRevisionAfter(log: EventLog, stream: string, offset: number)
   return low;
 }
 
-function spanOf(log: EventLog, { after, cursor }: Pick<EventQuery, 'after' | 'cursor'>): Span {
+function spanOf(log: EventLog, { after, to, cursor, isNewestFirst = false }: Omit<EventQuery, 'limit'>): Span {
   if (cursor !== undefined) return spanOfCursor(log, cursor);
   const head = log.head();
   const start = { epoch: log.epoch, offsets: head.offsets.map(() => 0) };
-  return { after: after === undefined ? start : knownPosition(log, after), to: head };
+  return { after: after ?? start, to: to ?? head, isNewestFirst };
 }
 
-function cursorOf({ after, to }: Span): string {
-  return Buffer.from(`${formatPosition(after)}~${formatPosition(to)}`).toString('base64url');
+function cursorOf({ after, to, isNewestFirst }: Span): string {
+  const order = isNewestFirst ? NEWEST_FIRST : OLDEST_FIRST;
+  return Buffer.from([formatPosition(after), formatPosition(to), order].join('~')).toString('base64url');
 }
 
 function spanOfCursor(log: EventLog, cursor: string): Span {
   try {
-    const [after = '', to = ''] = Buffer.from(cursor, 'base64url').toString('latin1').split('~');
-    return { after: knownPosition(log, after), to: knownPosition(log, to) };
+    const [after = '', to = '', order] = Buffer.from(cursor, 'base64url').toString('latin1').split('~');
+    return {
+      after: knownPosition(log, after),
+      to: knownPosition(log, to),
+      isNewestFirst: order === NEWEST_FIRST,
+    };
   } catch (cause) {
     throw errors.error('history.cursor', 'the cursor is not one that this list gave', { cause });
   }
 }
 
-function reached(position: Position, event: RecordedEvent): Position {
-  const offsets = position.offsets.map((offset, at) => (at === event.partition ? event.offset : offset));
-  return { epoch: position.epoch, offsets };
+/** What is left of the span once the event was looked at. */
+function behind({ after, to, isNewestFirst }: Span, { partition, offset }: RecordedEvent): Span {
+  return isNewestFirst
+    ? { after, to: { ...to, offsets: to.offsets.with(partition, offset - 1) }, isNewestFirst }
+    : { after: { ...after, offsets: after.offsets.with(partition, offset) }, to, isNewestFirst };
 }
 
-function isAt(a: Position, b: Position): boolean {
-  return a.offsets.every((offset, at) => offset >= b.offsets[at]!);
+function isEmpty({ after, to }: Span): boolean {
+  return after.offsets.every((offset, at) => offset >= to.offsets[at]!);
 }

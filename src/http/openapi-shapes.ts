@@ -48,3 +48,41 @@ export const eventOnLog = z.object({
 });
 
 export const page = z.object({ items: z.array(eventOnLog), next: z.string().nullable() });
+
+/** What differs: an item, or a pixel of a board. */
+export const diffItem = z.union([
+  z.object({
+    key: z.string(),
+    change: z.enum(['added', 'removed', 'changed']),
+    before: data.nullable().optional().describe('left out with `documents=false`'),
+    after: data.nullable().optional(),
+    patch: z.array(data).nullable().optional().describe('RFC 6902, from `before` to `after`'),
+    position: z.string().describe('of the last event in the range that touched it'),
+    erased: z.literal(true).optional().describe('erased since: what it was is not known'),
+  }),
+  z.object({
+    x: z.int(),
+    y: z.int(),
+    before: z.int(),
+    after: z.int(),
+    position: z.string(),
+    actor: z.string(),
+  }),
+]);
+
+export const diffPage = z.object({
+  from: z.string(),
+  to: z.string(),
+  items: z.array(diffItem),
+  next: z.string().nullable(),
+});
+
+/** With `summary=true`. */
+export const diffSummary = z.object({
+  in: z.string(),
+  from: z.string(),
+  to: z.string(),
+  added: z.int(),
+  removed: z.int(),
+  changed: z.int(),
+});

@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import type { CommandDefinition, Domain } from '#handling/domain.ts';
-import type { CommandRoute, UploadRoute } from '#handling/routes.ts';
+import type { CommandRoute, RevertRoute, UploadRoute } from '#handling/routes.ts';
+import { diffCatalogue } from '#history/items/diff.ts';
 import type { QueryRoute } from '#history/routes.ts';
+import { countRoute } from './count-route.ts';
+import { diffQuery } from './diff-query.ts';
 import { eventsQuery, streamQuery } from './log-routes.ts';
 import { type Schema, schemaOf, without } from './openapi-schema.ts';
-import { accepted, batch, eventOnLog, page, problem } from './openapi-shapes.ts';
+import { accepted, batch, diffItem, diffPage, diffSummary, eventOnLog, page, problem } from './openapi-shapes.ts';
+import { projectionShape, projectionsQuery, projectionsShape } from './projection-routes.ts';
+import { revertBody } from './revert-routes.ts';
+import { transparencyRoutes } from './transparency-shapes.ts';
+import { whatIfAnswer, whatIfBody } from './what-if-routes.ts';
 
 type Operation = { readonly [field: string]: unknown };
 
@@ -31,7 +38,8 @@ const AS_OF_PARAMETER = {
   name: 'asOf',
   in: 'query',
   schema: { type: 'string' },
-  description: 'a position, an RFC 3339 time, or a duration back like -PT10M: the state of then, inclusive',
+  description:
+    'a position, an RFC 3339 time, a ref like refs/launch, or a duration back like -PT10M: the state of then',
 };
 
 /** The OpenAPI 3.1 document of all declared routes, from the same schemas that check requests. */
@@ -47,11 +55,21 @@ export function openApiDocument(domains: readonly Domain[]): object {
       put(route.path, route.method, { tags, ...commandOperation(route, commands.get(route.command)) });
     }
     for (const route of domain.uploadRoutes) put(route.path, route.method, { tags, ...uploadOperation(route) });
+    for (const route of domain.revertRoutes ?? []) put(route.path, 'POST', { tags, ...revertOperation(route) });
     for (const route of domain.queryRoutes) put(route.path, 'GET', { tags, ...queryOperation(route) });
   }
-  put('/v1/commands', 'POST', commandsOperation([...commands.values()]));
+  put('/v1/diff', 'GET', diffOperation());
+  put('/v1/whatif', 'POST', whatIfOperation());
+  const counts = countRoute(diffCatalogue(domains));
+  put(counts.path, 'GET', { tags: ['history'], ...queryOperation(counts) });
+  put(
+    '/v1/commands',
+    'POST',
+    commandsOperation([...commands.values()].filter(({ revertOnly }) => revertOnly !== true)),
+  );
   put('/v1/events', 'GET', logOperation('Read the log', [], eventsQuery));
   put('/v1/streams/{stream}', 'GET', logOperation('Read one stream', [pathParameter('stream', false)], streamQuery));
+  for (const route of transparencyRoutes) put(route.path, 'GET', { tags: ['log'], ...transparencyOperation(route) });
   for (const [path, summary] of [
     ['/healthz', 'Whether the process answers'],
     ['/readyz', 'Whether the server is ready, and how far log and projections have come'],
@@ -59,6 +77,7 @@ export function openApiDocument(domains: readonly Domain[]): object {
   ] as const) {
     put(path, 'GET', { tags: ['operations'], summary, security: [], responses: { 200: jsonAnswer('done', {}) } });
   }
+  for (const [path, method, operation] of projectionOperations()) put(path, method, operation);
   put('/v1/clock/accept', 'POST', {
     tags: ['operations'],
     summary: 'Say that the clock is right as it is, after log.clock',
@@ -127,6 +146,23 @@ function uploadOperation(route: UploadRoute): Operation {
   };
 }
 
+function revertOperation(route: RevertRoute): Operation {
+  const body = schemaOf(revertBody.extend(route.body.shape), 'input');
+  const done = route.answer === undefined ? schemaOf(accepted, 'output') : {};
+  return {
+    operationId: operationId('POST', route.path),
+    summary: route.summary,
+    description: `Reads the state at \`to\`, which takes what \`asOf\` does, and sends ${route.command} with it.`,
+    parameters: [
+      ...parameterNames(route.path).map((name) => pathParameter(name, false)),
+      KEY_PARAMETER,
+      ...(route.answer === undefined ? [REVISION_PARAMETER] : []),
+    ],
+    requestBody: { required: true, content: { 'application/json': { schema: body } } },
+    responses: { 200: jsonAnswer('accepted', done), ...REFUSED },
+  };
+}
+
 function queryOperation(route: QueryRoute): Operation {
   const { answers } = route;
   const content =
@@ -185,6 +221,94 @@ function logOperation(summary: string, parameters: readonly object[], query: z.Z
       ...REFUSED,
     },
   };
+}
+
+function whatIfOperation(): Operation {
+  return {
+    tags: ['history'],
+    operationId: 'postWhatif',
+    summary: 'What commands would do to a present or past state: decided in order, never appended',
+    description: 'Takes the key of an admin. Results are as of POST /v1/commands, of what has neither id nor position.',
+    requestBody: { required: true, content: { 'application/json': { schema: schemaOf(whatIfBody, 'input') } } },
+    responses: { 200: jsonAnswer('decided', schemaOf(whatIfAnswer, 'output')), ...REFUSED },
+  };
+}
+
+function diffOperation(): Operation {
+  const lines = { schema: schemaOf(diffItem, 'output') };
+  const picture = { schema: { type: 'string', format: 'binary' } };
+  const json = { schema: schemaOf(z.union([diffPage, diffSummary]), 'output') };
+  return {
+    tags: ['history'],
+    operationId: 'getDiff',
+    summary: 'What changed between two positions',
+    description: 'Without a key: boards. The key of an account sees its own items, an admin all.',
+    security: [{}, { key: [] }],
+    parameters: [...queryParameters(diffQuery), MIN_POSITION_PARAMETER],
+    responses: {
+      200: {
+        description: 'read',
+        content: { 'application/json': json, 'application/x-ndjson': lines, 'image/png': picture },
+      },
+      304: { description: 'not changed' },
+      ...REFUSED,
+    },
+  };
+}
+
+function transparencyOperation(route: (typeof transparencyRoutes)[number]): Operation {
+  const { path, summary, query, answers } = route;
+  const content =
+    typeof answers === 'string'
+      ? { [answers]: { schema: { type: 'string' } } }
+      : { 'application/json': { schema: schemaOf(answers, 'output') } };
+  return {
+    operationId: operationId('GET', path),
+    summary,
+    ...(route.public ? { security: [{}, { key: [] }] } : {}),
+    parameters: [...parameterNames(path).map((name) => pathParameter(name, false)), ...queryParameters(query)],
+    responses: { 200: { description: 'read', content }, ...REFUSED },
+  };
+}
+
+function projectionOperations(): readonly (readonly [string, string, Operation])[] {
+  const tags = ['operations'];
+  const parameters = [pathParameter('projection', false)];
+  const one = jsonAnswer('how the projection stands', schemaOf(projectionShape, 'output'));
+  const all = jsonAnswer('how projections stand', schemaOf(projectionsShape, 'output'));
+  const verb = (name: string) => `/v1/projections/{projection}/${name}`;
+  return [
+    [
+      '/v1/projections',
+      'GET',
+      {
+        tags,
+        summary: 'How projections stand, and what they hold',
+        parameters: queryParameters(projectionsQuery),
+        responses: { 200: all, ...REFUSED },
+      },
+    ],
+    [
+      verb('rebuild'),
+      'POST',
+      {
+        tags,
+        summary: 'Fold another copy from the log, beside the one that serves',
+        parameters,
+        responses: { 202: one, ...REFUSED },
+      },
+    ],
+    [
+      verb('promote'),
+      'POST',
+      {
+        tags,
+        summary: 'Let the rebuilt copy take over',
+        parameters,
+        responses: { 200: one, ...REFUSED },
+      },
+    ],
+  ];
 }
 
 function queryParameters(query: z.ZodType): object[] {

@@ -3,8 +3,10 @@ import type { RecordedEvent } from '#events/event.ts';
 import type { SubjectKeys } from '#events/sealing.ts';
 import type { Bus } from '#handling/bus.ts';
 import type { Domain, Principal } from '#handling/domain.ts';
-import type { Db, Projections } from '#history/db.ts';
+import type { Db } from '#history/db.ts';
+import type { RebuildableProjections } from '#history/folding/rebuildable.ts';
 import type { EventLog } from '#log/event-log.ts';
+import type { TransparencyLog } from '#log/transparency/transparency-log.ts';
 import type { Inspector } from '#workers/inspector.ts';
 import type { StrataError } from '../errors.ts';
 
@@ -27,8 +29,9 @@ export type HttpParts = {
   readonly dappDomain: string;
   readonly domains: readonly Domain[];
   readonly bus: Bus;
-  readonly projections: Projections;
+  readonly projections: RebuildableProjections;
   readonly log: EventLog;
+  readonly transparency: TransparencyLog;
   readonly blobs: BlobStore;
   readonly inspector: Inspector;
   /** Opens sealed fields for those who may see them. */

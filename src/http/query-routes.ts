@@ -1,25 +1,28 @@
-import type { EventData, Json } from '#events/event.ts';
-import { formatPosition } from '#events/position.ts';
-import { openFields } from '#events/sealing.ts';
 import type { Principal } from '#handling/domain.ts';
+import type { AsOf } from '#history/as-of.ts';
 import type { Db } from '#history/db.ts';
+import type { Showing } from '#history/items/items.ts';
 import type { QueryContext, QueryRoute, Reading } from '#history/routes.ts';
+import { cursorOffset } from '#history/storage/cursor.ts';
 import { errors } from '../errors.ts';
 import { sendBlob } from './blob-answer.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import type { Callers } from './callers.ts';
 import { matchesTag } from './conditional.ts';
 import { type Exchange, JSON_TYPE } from './exchange.ts';
+import { InTurn } from './in-turn.ts';
 import type { HttpParts } from './parts.ts';
 import { checkQuery } from './query-check.ts';
-import { blobOf, bytesOf, cachingHeaders, readerOf, readerTag } from './reading-answer.ts';
-import { type AsOf, resolveAsOf, waitForOffset, waitForPosition } from './reading-position.ts';
+import { blobOf, bytesOf, cachingHeaders, locationAt, readerOf, readerTag, tagOfBytes } from './reading-answer.ts';
+import { reachAsOf, waitForPosition } from './reading-position.ts';
 import { readParams, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 
 const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 /** Reads that wait for a position or a picture. */
 const WAITING_MAX = 10_000;
+/** Pictures and bitmaps that are made: the largest board takes some 100 MiB each. */
+const BYTES_AT_ONCE_MAX = 4;
 
 /** An answer as it goes out; a 304 leaves out the body. */
 type Answer = {
@@ -59,19 +62,20 @@ type Request = {
 export class Queries {
   readonly #parts: HttpParts;
   readonly #callers: Callers;
-  readonly #dappUrl: (dapp: string) => string;
+  readonly #showing: Showing;
   readonly #kept = new BoundedCache<Kept>(KEPT_BYTES_MAX);
+  readonly #bytes = new InTurn({ atOnce: BYTES_AT_ONCE_MAX, waitingMax: WAITING_MAX });
   #waiting = 0;
   #told = { checkpoint: -1, position: '' };
 
-  constructor(parts: HttpParts, callers: Callers, dappUrl: (dapp: string) => string) {
+  constructor(parts: HttpParts, callers: Callers, showing: Showing) {
     this.#parts = parts;
     this.#callers = callers;
-    this.#dappUrl = dappUrl;
+    this.#showing = showing;
   }
 
-  /** The handler of one route. `tag` stands for what computes the answer: the versions of its projections. */
-  handler(route: QueryRoute, tag: string): Handler {
+  /** The handler of one route. `tagNow` stands for what computes the answer: which copies of its projections serve. */
+  handler(route: QueryRoute, tagNow: () => string): Handler {
     return (exchange, req, pattern) => {
       const caller = this.#callers.of(req.getHeader('authorization'));
       if (caller === null && !route.public) throw errors.error('auth.required', 'reading this takes a key');
@@ -79,7 +83,8 @@ export class Queries {
       const rawQuery = req.getQuery() ?? '';
       const ifNoneMatch = req.getHeader('if-none-match');
       const minPosition = req.getHeader('strata-min-position');
-      const key = `${readerTag(caller)} ${url}?${rawQuery}`;
+      const tag = tagNow();
+      const key = `${readerTag(caller)} ${tag} ${url}?${rawQuery}`;
       if (minPosition === '') {
         const kept = this.#recall(key);
         if (kept !== null) {
@@ -123,26 +128,23 @@ export class Queries {
 
   async #read(exchange: Exchange, request: Request): Promise<void> {
     const { log, projections } = this.#parts;
-    const { route, caller } = request;
+    const { route } = request;
     const { asOf: asOfText, ...rest } = readQuery(request.rawQuery);
     // A strict object makes an object.
     const query = checkQuery(route.query, rest) as QueryContext['query'];
     if (request.minPosition !== '') await waitForPosition(request.minPosition, log, projections);
-    let asOf: AsOf | null = null;
-    if (asOfText !== undefined) {
-      asOf = await resolveAsOf(asOfText, log, Date.now());
-      await waitForOffset(asOf.offset, projections);
-    }
+    const asOf = asOfText === undefined ? null : await reachAsOf(asOfText, this.#parts);
     if (exchange.over) return;
 
     // Told before reading: what is folded meanwhile is newer than it says, never older.
     const checkpoint = projections.checkpoint();
-    const position = this.#position(asOf?.offset ?? checkpoint);
+    const cursorAt = pinnedBy(query, asOf);
+    const position = this.#position(cursorAt ?? asOf?.offset ?? checkpoint);
     const db = asOf === null ? projections.db() : projections.db(asOf.offset);
-    const reading = await route.read(this.#context(db, query, request));
-    if (exchange.over) return;
+    const read = async () => (exchange.over ? null : await route.read(this.#context(db, query, request)));
+    const reading = typeof route.answers === 'string' ? await this.#bytes.run(read) : await read();
+    if (reading === null || exchange.over) return;
 
-    const reader = reading.public === true ? '' : `-${readerTag(caller)}`;
     const headers = cachingHeaders(reading, asOf, this.#locationOf(request, position, asOf));
     for (const [name, value] of Object.entries(reading.headers ?? {})) headers.push(name, value);
     const mediaType = reading.mediaType ?? JSON_TYPE;
@@ -153,12 +155,8 @@ export class Queries {
       await sendBlob(exchange, this.#parts.blobs, { sha256: blob, mediaType, headers, ifNoneMatch, range });
       return;
     }
-    const answer = {
-      mediaType,
-      body: bytesOf(reading),
-      etag: `"${this.#position(reading.offset)}-${request.tag}${reader}"`,
-      headers,
-    };
+    const body = bytesOf(reading);
+    const answer = { mediaType, body, etag: this.#etag(request, reading, asOf, body), headers };
     this.#keep(request, reading, asOf, checkpoint, answer, position);
     this.#send(exchange, answer, position, request.ifNoneMatch);
   }
@@ -189,29 +187,24 @@ export class Queries {
     else exchange.send(200, answer.mediaType, answer.body, headers);
   }
 
+  /** What is private may be erased, which changes the past too: its tag is made of the bytes themselves. */
+  #etag(request: Request, reading: Reading, asOf: AsOf | null, body: string | Uint8Array): string {
+    const { tag, caller } = request;
+    if (reading.public === true) return `"${this.#position(reading.offset)}-${tag}"`;
+    const base = asOf === null ? this.#position(reading.offset) : tagOfBytes(body);
+    return `"${base}-${tag}-${readerTag(caller)}"`;
+  }
+
   #context(db: Db, query: QueryContext['query'], request: Request): QueryContext {
-    const { keys, eventAt } = this.#parts;
-    return {
-      db,
-      query,
-      params: request.params,
-      reader: readerOf(request.caller),
-      open: (bytes) => {
-        const document = JSON.parse(bytes.toString('utf8')) as EventData;
-        return openFields(document, (subject) => keys.get(subject)) as { readonly [field: string]: Json };
-      },
-      event: eventAt,
-      position: (offset) => this.#position(offset),
-      dappUrl: this.#dappUrl,
-    };
+    const { open, event, position, dappUrl } = this.#showing;
+    const now = db.current ? db : this.#parts.projections.db();
+    return { db, now, query, params: request.params, reader: readerOf(request.caller), open, event, position, dappUrl };
   }
 
   /** The same address with the position in place of the time. */
   #locationOf({ url, rawQuery }: Request, position: string, asOf: AsOf | null): string | null {
     if (asOf === null || asOf.exact) return null;
-    const query = new URLSearchParams(rawQuery);
-    query.set('asOf', position);
-    return `${url}?${query.toString()}`;
+    return locationAt(url, rawQuery, { asOf: position });
   }
 
   #checkpoint(): string {
@@ -221,6 +214,15 @@ export class Queries {
   }
 
   #position(offset: number): string {
-    return formatPosition({ epoch: this.#parts.log.epoch, offsets: [offset] });
+    return this.#showing.position(offset);
   }
+}
+
+/** The position of page 1, which later pages are of. @throws history.cursor where an exact `asOf` names another. */
+function pinnedBy({ cursor }: QueryContext['query'], asOf: AsOf | null): number | null {
+  const offset = typeof cursor === 'string' ? cursorOffset(cursor) : null;
+  if (offset !== null && asOf?.exact === true && offset !== asOf.offset) {
+    throw errors.error('history.cursor', `the cursor is of a list at another position than ${asOf.offset}`);
+  }
+  return offset;
 }

@@ -1,6 +1,7 @@
+import { hash } from 'node:crypto';
 import type { Principal } from '#handling/domain.ts';
+import type { AsOf } from '#history/as-of.ts';
 import type { Reader, Reading } from '#history/routes.ts';
-import type { AsOf } from './reading-position.ts';
 
 const ANONYMOUS: Reader = { role: 'anonymous', account: null };
 
@@ -37,8 +38,20 @@ export function blobOf({ body }: Reading): string | null {
   return Object.keys(body).length === 1 ? body.blob : null;
 }
 
+/** The same address with exact positions in place of what was asked for. */
+export function locationAt(url: string, rawQuery: string, positions: { readonly [name: string]: string }): string {
+  const query = new URLSearchParams(rawQuery);
+  for (const [name, position] of Object.entries(positions)) query.set(name, position);
+  return `${url}?${query.toString()}`;
+}
+
 /** The answer's body as it is sent. */
 export function bytesOf({ body }: Reading): string | Uint8Array {
   if (typeof body === 'string' || body instanceof Uint8Array) return body;
   return JSON.stringify(body);
+}
+
+/** The tag of bytes that an erasure may still change, though their position never does. */
+export function tagOfBytes(body: string | Uint8Array): string {
+  return hash('sha256', body, 'hex').slice(0, 32);
 }

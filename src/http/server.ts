@@ -1,23 +1,36 @@
+import type { Domain } from '#handling/domain.ts';
+import type { RebuildableProjections } from '#history/folding/rebuildable.ts';
+import { diffCatalogue } from '#history/items/diff.ts';
+import type { Showing } from '#history/items/items.ts';
+import { createShowing } from '#history/items/showing.ts';
 import { type LiveHub, openLive } from '#live/hub.ts';
 import { errors } from '../errors.ts';
 import { Callers } from './callers.ts';
 import { commandsHandler } from './command-batch.ts';
 import { commandHandler } from './command-routes.ts';
+import { countRoute } from './count-route.ts';
 import { DappHosts } from './dapp-hosts.ts';
 import { DappServer } from './dapp-routes.ts';
+import { diffHandler } from './diff-routes.ts';
 import { EventJson } from './event-json.ts';
 import { JSON_TYPE } from './exchange.ts';
 import { sendHealth, sendReadiness } from './health-routes.ts';
 import { eventsHandler, streamHandler } from './log-routes.ts';
 import { openApiDocument } from './openapi.ts';
 import type { HttpParts } from './parts.ts';
+import { addProjectionRoutes } from './projection-routes.ts';
 import { Queries } from './query-routes.ts';
+import { revertHandlers } from './revert-routes.ts';
 import { Router } from './router.ts';
+import { addTransparencyRoutes } from './transparency-routes.ts';
 import { uploadHandlers } from './upload-routes.ts';
 import { type App, createApp, listen } from './uws.ts';
+import { whatIfHandler } from './what-if-routes.ts';
 
 export type HttpServer = {
   readonly port: number;
+  /** The address of a dapp, or of one of its deploys, by its label. */
+  readonly dappUrl: (label: string) => string;
   /** Stops listening, tells live clients to reconnect, gives requests under way 5 s, then closes all connections. */
   close(): Promise<void>;
 };
@@ -43,10 +56,13 @@ export async function startHttpServer(parts: HttpParts): Promise<HttpServer> {
     return true;
   }, parts.report);
 
-  addDeclared(router, parts, callers, eventJson, (label) => dappUrls.of(label));
+  const showing = createShowing({ ...parts, dappUrl: (label) => dappUrls.of(label) });
+  addDeclared(router, parts, callers, eventJson, showing);
   router.add('POST', '/v1/commands', commandsHandler(parts.domains, { ...parts, callers, eventJson }));
   router.add('GET', '/v1/events', eventsHandler({ ...parts, callers, eventJson }));
   router.add('GET', '/v1/streams/{stream}', streamHandler({ ...parts, callers, eventJson }));
+  addTransparencyRoutes(router, { ...parts, callers });
+  addProjectionRoutes(router, { ...parts, callers });
   const document = JSON.stringify(openApiDocument(parts.domains));
   router.add('GET', '/v1/openapi.json', (exchange) => {
     exchange.send(200, JSON_TYPE, document, ['Cache-Control', 'no-cache']);
@@ -78,28 +94,51 @@ export async function startHttpServer(parts: HttpParts): Promise<HttpServer> {
   dappUrls.port = listening.port;
   return {
     port: listening.port,
+    dappUrl: showing.dappUrl,
     close: () => close(app, router, live, listening),
   };
 }
 
 /** The domains' own routes. */
-function addDeclared(
-  router: Router,
-  parts: HttpParts,
-  callers: Callers,
-  eventJson: EventJson,
-  dappUrl: (label: string) => string,
-): void {
-  const queries = new Queries(parts, callers, dappUrl);
-  const upload = uploadHandlers({ ...parts, callers, eventJson, dappUrl });
+function addDeclared(router: Router, parts: HttpParts, callers: Callers, eventJson: EventJson, showing: Showing): void {
+  const queries = new Queries(parts, callers, showing);
+  const upload = uploadHandlers({ ...parts, callers, eventJson, dappUrl: showing.dappUrl });
+  const revert = revertHandlers({ ...parts, callers, eventJson, showing });
+  const catalogue = diffCatalogue(parts.domains);
+  router.add('GET', '/v1/diff', diffHandler({ ...parts, callers, catalogue, showing }));
+  router.add('POST', '/v1/whatif', whatIfHandler({ ...parts, callers, catalogue, showing }));
+  const counts = countRoute(catalogue);
+  router.add(
+    'GET',
+    counts.path,
+    queries.handler(counts, () => 'v1'),
+  );
   for (const domain of parts.domains) {
-    const versions = `v${domain.projections.map(({ version }) => version).join('.')}`;
+    const copies = copiesOf(domain, parts.projections);
     for (const route of domain.commandRoutes) {
       router.add(route.method, route.path, commandHandler(route, { ...parts, callers, eventJson }));
     }
     for (const route of domain.uploadRoutes) router.add(route.method, route.path, upload(route));
-    for (const route of domain.queryRoutes) router.add('GET', route.path, queries.handler(route, versions));
+    for (const route of domain.revertRoutes ?? []) router.add('POST', route.path, revert(route));
+    for (const route of domain.queryRoutes) router.add('GET', route.path, queries.handler(route, copies));
   }
+}
+
+/** `v1`, `v2.1`; `v1r2` where the second copy of version 1 serves, which may have mended what the first got wrong. */
+function copiesOf({ projections: declared }: Domain, projections: RebuildableProjections): () => string {
+  let takeOvers = -1;
+  let tag = '';
+  return () => {
+    // Asked at every read, and it changes with a copy that takes over.
+    if (takeOvers === projections.takeOvers) return tag;
+    takeOvers = projections.takeOvers;
+    const copies = declared.map(({ name, version }) => {
+      const generation = projections.generationOf(name);
+      return generation === 1 ? `${version}` : `${version}r${generation}`;
+    });
+    tag = `v${copies.join('.')}`;
+    return tag;
+  };
 }
 
 async function close(app: App, router: Router, live: LiveHub, listening: { stop(): void }): Promise<void> {

@@ -14,11 +14,11 @@ function documentedFrame(): Buffer {
 test('the frame in the documentation is what is sent, and reads as it says', () => {
   const batch = new PixelBatch();
   const pixels = [
-    { board: 'demo', x: 3, y: 4, color: 5 },
-    { board: 'demo', x: 600, y: 300, color: 6 },
-    { board: 'demo', x: 255, y: 0, color: 15 },
+    { x: 3, y: 4, color: 5 },
+    { x: 600, y: 300, color: 6 },
+    { x: 255, y: 0, color: 15 },
   ];
-  for (const pixel of pixels) batch.add(pixel);
+  for (const pixel of pixels) batch.add(pixel.x, pixel.y, pixel.color);
   expect(batch.takeFrame('demo', '41', '1042')).toEqual(documentedFrame());
   expect(documentedFrame()).toHaveLength(40);
   expect(readBoardFrame(documentedFrame())).toEqual({
@@ -35,7 +35,6 @@ test('the frame in the documentation is what is sent, and reads as it says', () 
 
 test('every batch comes back, each place with its last colour', () => {
   const pixel = fc.record({
-    board: fc.constant('b'),
     x: fc.nat(8191),
     y: fc.nat(8191),
     color: fc.nat(255),
@@ -43,7 +42,7 @@ test('every batch comes back, each place with its last colour', () => {
   fc.assert(
     fc.property(fc.array(pixel), (pixels) => {
       const batch = new PixelBatch();
-      for (const one of pixels) batch.add(one);
+      for (const one of pixels) batch.add(one.x, one.y, one.color);
       const frame = readBoardFrame(batch.takeFrame('b', '0:1,1:2', '0:3,1:2'));
       const last = (all: readonly { x: number; y: number; color: number }[]) =>
         new Map(all.map(({ x, y, color }) => [`${x},${y}`, color]));

@@ -1,11 +1,12 @@
 import { assert } from '../assert.ts';
-import type { LivePixel } from './topics.ts';
 
 /** Kind of a binary message: pixels of one board. */
 const PIXELS = 1;
 const TILE_SIDE = 256;
 const TILE_HEAD_BYTES = 6;
 const PIXEL_BYTES = 3;
+/** With the pixels of one event more, a frame has at most a quarter of what may be buffered for a client. */
+const FRAME_PIXELS_FULL = 10_000;
 
 /** Pixels of a board that wait for the next frame, by tile and in order. */
 export class PixelBatch {
@@ -17,7 +18,12 @@ export class PixelBatch {
     return this.#pixels === 0;
   }
 
-  add({ x, y, color }: LivePixel): void {
+  /** A frame is sent at once when it has so many: what is buffered for a client is bounded. */
+  get isFull(): boolean {
+    return this.#pixels >= FRAME_PIXELS_FULL;
+  }
+
+  add(x: number, y: number, color: number): void {
     const key = (y >> 8) * TILE_SIDE + (x >> 8);
     const pixel = ((y & 255) * TILE_SIDE + (x & 255)) * 256 + color;
     const tile = this.#tiles.get(key);

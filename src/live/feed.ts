@@ -3,9 +3,10 @@ import type { EventJson } from '#http/event-json.ts';
 import type { App } from '#http/uws.ts';
 import type { Batch, EventLog } from '#log/event-log.ts';
 import { PixelBatch } from './board-frame.ts';
+import { arePixels, gatherPixels } from './board-pixels.ts';
 import type { PhotoLibraries } from './photo-libraries.ts';
 import { eventMessage } from './protocol.ts';
-import { deliveriesOf, pixelOf, type Topic } from './topics.ts';
+import { deliveriesOf, type Topic } from './topics.ts';
 
 /** How long a board's pixels are gathered before they go out as one frame. */
 export const TICK_MS = 50;
@@ -113,10 +114,11 @@ export class LiveFeed {
     if (watched || this.#audience.size > 0) {
       const toEvents = this.#audience.has('events');
       for (const event of events) {
-        const pixel = watched ? pixelOf(event) : null;
-        if (pixel !== null) this.#boards.get(pixel.board)?.waiting.add(pixel);
+        if (watched && gatherPixels(event, this.#batchOf)?.isFull) {
+          this.#flush(String(event.data.board), event.offset, partition);
+        }
         // Pixels are most of what happens, and go out as frames: only the topic of all events has them as JSON.
-        if (event.type === 'PixelPlaced' && !toEvents) continue;
+        if (arePixels(event) && !toEvents) continue;
         for (const { channel, topic, open } of deliveriesOf(event, (photo) => this.#libraries.of(photo))) {
           if (!this.#audience.has(channel)) continue;
           // What was placed before it goes out before it.
@@ -131,6 +133,8 @@ export class LiveFeed {
       this.#tick = setTimeout(this.#flushAll, TICK_MS);
     }
   }
+
+  readonly #batchOf = (board: string): PixelBatch | undefined => this.#boards.get(board)?.waiting;
 
   readonly #flushAll = (): void => {
     this.#tick = null;

@@ -3,7 +3,7 @@ import type { EventLog } from '#log/event-log.ts';
 
 const KEPT_MAX = 50_000;
 
-/** Which library a photo's stream belongs to: only its first event says so, and a stream never moves. */
+/** Which library a photo's or an album's stream belongs to: only its first event says so, and a stream never moves. */
 export class PhotoLibraries {
   readonly #log: EventLog;
   readonly #known = new Map<string, string>();
@@ -12,7 +12,7 @@ export class PhotoLibraries {
     this.#log = log;
   }
 
-  /** The library, once `learn` has seen the event; `null` for what is no photo's. */
+  /** The library, once `learn` has seen the event; `null` for what belongs to none. */
   of(event: RecordedEvent): string | null {
     return libraryIn(event) ?? this.#known.get(event.stream) ?? null;
   }
@@ -20,7 +20,7 @@ export class PhotoLibraries {
   /** Reads what the events do not say themselves; `null` when nothing must be read. */
   learn(events: readonly RecordedEvent[]): Promise<void> | null {
     const unknown = events.filter(
-      (event) => event.stream.startsWith('photo-') && libraryIn(event) === null && !this.#known.has(event.stream),
+      (event) => isOfLibrary(event) && libraryIn(event) === null && !this.#known.has(event.stream),
     );
     return unknown.length === 0 ? null : this.#read(new Set(unknown.map(({ stream }) => stream)));
   }
@@ -37,6 +37,11 @@ export class PhotoLibraries {
   }
 }
 
-function libraryIn({ stream, data }: RecordedEvent): string | null {
-  return stream.startsWith('photo-') && typeof data.library === 'string' ? data.library : null;
+function libraryIn(event: RecordedEvent): string | null {
+  const { library } = event.data;
+  return isOfLibrary(event) && typeof library === 'string' ? library : null;
+}
+
+function isOfLibrary({ stream }: RecordedEvent): boolean {
+  return stream.startsWith('photo-') || stream.startsWith('album-');
 }

@@ -4,14 +4,14 @@ import type { EventJson } from '#http/event-json.ts';
 import type { EventLog } from '#log/event-log.ts';
 import { isStrataError } from '../errors.ts';
 import { PixelBatch } from './board-frame.ts';
+import { gatherPixels } from './board-pixels.ts';
 import type { LiveFeed } from './feed.ts';
 import type { PhotoLibraries } from './photo-libraries.ts';
 import { eventMessage } from './protocol.ts';
-import { deliveriesOf, pixelOf, type Topic } from './topics.ts';
+import { deliveriesOf, type Topic } from './topics.ts';
 
 /** Events of the log looked at to bring a client up to date; with more, it takes a snapshot. */
 export const REPLAYED_EVENTS_MAX = 50_000;
-const FRAME_PIXELS_MAX = 10_000;
 
 export type ReplayParts = {
   readonly log: EventLog;
@@ -86,7 +86,6 @@ class Lap {
   readonly #listener: Listener;
   readonly #parts: ReplayParts;
   readonly #pixels = new PixelBatch();
-  #gathered = 0;
   #framed: Position;
 
   constructor(listener: Listener, after: Position, parts: ReplayParts) {
@@ -99,11 +98,9 @@ class Lap {
     const { topic } = this.#listener;
     const { eventJson, libraries } = this.#parts;
     if (topic.board !== null) {
-      const pixel = pixelOf(event);
-      if (pixel !== null && pixel.board === topic.board) {
-        this.#pixels.add(pixel);
-        this.#gathered += 1;
-        if (this.#gathered >= FRAME_PIXELS_MAX) this.flush(moved(this.#framed, event.partition, event.offset));
+      const gathered = gatherPixels(event, (board) => (board === topic.board ? this.#pixels : undefined));
+      if (gathered !== null) {
+        if (gathered.isFull) this.flush(moved(this.#framed, event.partition, event.offset));
         return;
       }
     }
@@ -121,7 +118,6 @@ class Lap {
     const frame = this.#pixels.takeFrame(topic.board, formatPosition(this.#framed), formatPosition(position));
     this.#listener.send(frame);
     this.#framed = position;
-    this.#gathered = 0;
   }
 }
 

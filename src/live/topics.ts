@@ -20,6 +20,7 @@ export type Topic = {
 
 const NAME = '[a-z0-9][a-z0-9-]{0,62}';
 const BOARD = new RegExp(`^boards/(${NAME})$`);
+const ALBUM = /^albums\/([0-9a-f]{32})$/;
 const ACCOUNT = new RegExp(`^accounts/(${NAME})$`);
 
 /** What anyone may see of dapps: what becomes public, and what ceases to be. */
@@ -41,17 +42,20 @@ export function topicFor(name: string, caller: Principal | null): Topic {
   }
 
   const account = ACCOUNT.exec(name)?.[1];
-  if (account === undefined && !['dapps', 'photos', 'events'].includes(name)) throw unknown(name);
+  const album = ALBUM.exec(name)?.[1];
+  if (account === undefined && album === undefined && !['dapps', 'photos', 'events'].includes(name))
+    throw unknown(name);
   if (caller === null) throw errors.error('auth.required', `the topic "${name}" takes a key`);
   if (account !== undefined) {
     const mayRead = (now: Principal | null) => isAdmin(now) || now?.account === account;
     if (!mayRead(caller)) throw unknown(name);
     return { name, channel: name, board: null, open: true, isPublic: false, mayRead };
   }
-  if (name === 'photos' && caller.role === 'account') {
+  // An account's key hears of its own albums: of another's, as of one that is not there, nothing is ever sent.
+  if ((name === 'photos' || album !== undefined) && caller.role === 'account') {
     const { account: library } = caller;
     const mayRead = (now: Principal | null) => now !== null && now.account === library;
-    return { name, channel: `photos/${library}`, board: null, open: true, isPublic: false, mayRead };
+    return { name, channel: `${name}/${library}`, board: null, open: true, isPublic: false, mayRead };
   }
   if (!isAdmin(caller)) throw errors.error('auth.forbidden', `the topic "${name}" takes the key of an admin`);
   return { name, channel: name, board: null, open: true, isPublic: false, mayRead: isAdmin };
@@ -60,7 +64,7 @@ export function topicFor(name: string, caller: Principal | null): Topic {
 /** A channel that gets an event as JSON, and the topic that its clients know it by. */
 export type Delivery = { readonly channel: string; readonly topic: string; readonly open: boolean };
 
-/** Which channels get which events: by the stream's name, and for photos by their library too. */
+/** Which channels get which events: by the stream's name, and for photos and albums by their library too. */
 export function deliveriesOf(
   event: RecordedEvent,
   libraryOf: (event: RecordedEvent) => string | null,
@@ -72,7 +76,7 @@ export function deliveriesOf(
     deliveries.push({ channel: topic, topic, open: false });
   } else if (stream.startsWith('dapp-')) {
     deliveries.push({ channel: 'dapps', topic: 'dapps', open: true });
-    if (PUBLIC_DAPP_EVENTS.has(event.type)) deliveries.push({ channel: PUBLISHED, topic: 'dapps', open: false });
+    if (isPublicOfDapp(event)) deliveries.push({ channel: PUBLISHED, topic: 'dapps', open: false });
   } else if (stream.startsWith('account-')) {
     const topic = `accounts/${stream.slice('account-'.length)}`;
     deliveries.push({ channel: topic, topic, open: true });
@@ -80,21 +84,18 @@ export function deliveriesOf(
     deliveries.push({ channel: 'photos', topic: 'photos', open: true });
     const library = libraryOf(event);
     if (library !== null) deliveries.push({ channel: `photos/${library}`, topic: 'photos', open: true });
+  } else if (stream.startsWith('album-')) {
+    const topic = `albums/${stream.slice('album-'.length)}`;
+    deliveries.push({ channel: topic, topic, open: true });
+    const library = libraryOf(event);
+    if (library !== null) deliveries.push({ channel: `${topic}/${library}`, topic, open: true });
   }
   return deliveries;
 }
 
-/** A pixel as board topics show it. */
-export type LivePixel = { readonly board: string; readonly x: number; readonly y: number; readonly color: number };
-
-/** The pixel that the event placed, or `null`. */
-export function pixelOf(event: RecordedEvent): LivePixel | null {
-  if (event.type !== 'PixelPlaced') return null;
-  const { board, x, y, color } = event.data;
-  if (typeof board !== 'string' || typeof x !== 'number' || typeof y !== 'number' || typeof color !== 'number') {
-    return null;
-  }
-  return { board, x, y, color };
+function isPublicOfDapp({ type, data }: RecordedEvent): boolean {
+  if (type === 'DappReverted') return data.published !== null || data.previous !== null;
+  return PUBLIC_DAPP_EVENTS.has(type);
 }
 
 function unknown(name: string) {

@@ -12,6 +12,8 @@ let acme: Headers;
 let other: Headers;
 /** A photo of acme's. */
 let photo: string;
+/** An album of acme's. */
+let album: string;
 
 beforeAll(async () => {
   await strata.start();
@@ -21,6 +23,7 @@ beforeAll(async () => {
   }
   acme = { Authorization: `Bearer ${await strata.keyOf('acme')}` };
   other = { Authorization: `Bearer ${await strata.keyOf('other')}` };
+  await strata.call('PUT', '/v1/refs/launch', {});
   await strata.call('PUT', '/v1/boards/wall', { width: 10, height: 10 });
   await strata.call('PUT', '/v1/dapps/draft', {}, acme);
   await strata.call('POST', '/v1/accounts/acme/holds', { hold: 'h', amount: 10, ttlSeconds: 600 }, acme);
@@ -29,7 +32,9 @@ beforeAll(async () => {
     'Content-Type': 'image/png',
   });
   photo = added.body.photo;
-  await strata.read(`/v1/photos/${photo}`, added.body.position);
+  const created = await strata.call('POST', '/v1/albums', { title: 'Summer' }, acme);
+  album = created.body.album;
+  await strata.read(`/v1/photos/${photo}`, created.body.position);
 });
 afterAll(() => strata.stop());
 
@@ -43,11 +48,13 @@ function picture(red: number): Promise<Buffer> {
 function address(path: string): string {
   const names: { readonly [name: string]: string } = {
     account: 'acme',
+    album,
     board: 'wall',
     dapp: 'draft',
     hold: 'h',
     key: 'k',
     photo,
+    ref: 'launch',
     x: '1',
     y: '1',
   };
@@ -73,7 +80,9 @@ test('without a key only what is public is readable', async () => {
 test('the owner reads all that is theirs', async () => {
   for (const { path } of domains.flatMap(({ queryRoutes }) => queryRoutes)) {
     const { status } = await strata.read(address(path), undefined, acme);
-    expect([path, status]).toEqual([path, 200]);
+    // Refs are the admin's: an account's key may not list them, and finds none.
+    const ofRefs = path === '/v1/refs' ? 403 : 404;
+    expect([path, status]).toEqual([path, path.startsWith('/v1/refs') ? ofRefs : 200]);
   }
 });
 
@@ -81,9 +90,12 @@ test('what belongs to another account is not there', async () => {
   const paths = [
     '/v1/accounts/acme',
     '/v1/accounts/acme/entries',
+    '/v1/accounts/acme/history',
     '/v1/dapps/draft',
+    '/v1/dapps/draft/history',
     '/v1/dapps/draft/deploys',
     `/v1/photos/${photo}`,
+    `/v1/photos/${photo}/history`,
     `/v1/photos/${photo}/original`,
     '/v1/photos?account=acme',
   ];
@@ -115,6 +127,8 @@ test('an account’s key does not do what is the admin’s', async () => {
     ['POST', '/v1/accounts/acme/keys', {}],
     ['DELETE', '/v1/accounts/acme/keys/k', undefined],
     ['PUT', '/v1/boards/more', { width: 1, height: 1 }],
+    ['PUT', '/v1/refs/launch', {}],
+    ['DELETE', '/v1/refs/launch', undefined],
   ] as const;
   for (const [method, path, body] of commands) {
     const answer = await strata.call(method, path, body, acme);

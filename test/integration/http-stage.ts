@@ -7,12 +7,15 @@ import { accounts } from '#commands/accounts/domain.ts';
 import { boards } from '#commands/boards/domain.ts';
 import { dapps } from '#commands/dapps/domain.ts';
 import { photos } from '#commands/photos/domain.ts';
+import { refs } from '#commands/refs/domain.ts';
 import { openSubjectKeys } from '#events/subject-keys.ts';
 import type { Bus } from '#handling/bus.ts';
 import { catalogue } from '#handling/catalogue.ts';
 import { createBus } from '#handling/command-bus.ts';
 import type { Principal } from '#handling/domain.ts';
-import type { Db, Projections } from '#history/db.ts';
+import type { Db } from '#history/db.ts';
+import type { ProjectionStatus, RebuildableProjections } from '#history/folding/rebuildable.ts';
+import type { HttpParts } from '#http/parts.ts';
 import { type HttpServer, startHttpServer } from '#http/server.ts';
 import { deployOf } from '#projections/dapps/deploys.ts';
 import { publishedDeploy } from '#projections/dapps/registry.ts';
@@ -21,14 +24,14 @@ import { errors } from '#src/errors.ts';
 import { createInspector } from '#workers/create-inspector.ts';
 import { MemoryEventLog } from './http-memory-log.ts';
 
-const domains = [accounts, boards, dapps, photos];
+const domains = [accounts, boards, dapps, photos, refs];
 
 export const ADMIN = 'the-admin-key';
 export const ACME = 'the-key-of-acme';
 export const OTHER = 'the-key-of-other';
 
 /** Projections that fold again from the start for every state asked for. */
-class MemoryProjections implements Projections {
+class MemoryProjections implements RebuildableProjections {
   /** Folding stands still at this offset. */
   heldAt = Number.POSITIVE_INFINITY;
   readonly #log: MemoryEventLog;
@@ -64,6 +67,28 @@ class MemoryProjections implements Projections {
     return null;
   }
 
+  readonly takeOvers = 0;
+
+  generationOf(): number {
+    return 1;
+  }
+
+  statuses(): readonly ProjectionStatus[] {
+    return [];
+  }
+
+  status(projection: string): ProjectionStatus {
+    throw errors.error('projection.unknown', `there is no projection "${projection}"`);
+  }
+
+  rebuild(projection: string): void {
+    this.status(projection);
+  }
+
+  async takenOver(): Promise<boolean> {
+    return false;
+  }
+
   async close(): Promise<void> {}
 }
 
@@ -78,6 +103,24 @@ export type CallOptions = {
   readonly raw?: string | Uint8Array;
   readonly headers?: { readonly [name: string]: string };
 };
+
+/** A log in memory has no tree; `transparency.test.ts` asks a whole server for it. */
+const noTree: HttpParts['transparency'] = {
+  verifier: '',
+  checkpoint: withoutTree,
+  advance: () => {},
+  waitFor: async () => {},
+  tile: withoutTree,
+  entry: withoutTree,
+  inclusion: withoutTree,
+  consistency: withoutTree,
+  fault: () => null,
+  close: async () => {},
+};
+
+function withoutTree(): never {
+  throw errors.error('history.not-yet', 'there is no tree');
+}
 
 /** The HTTP server with the real bus and domains on a log in memory, and a client for it. */
 export class Stage {
@@ -113,6 +156,7 @@ export class Stage {
       bus: this.bus,
       projections: this.projections,
       log: this.log,
+      transparency: noTree,
       blobs,
       inspector,
       keys,

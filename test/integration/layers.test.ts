@@ -11,8 +11,17 @@ const LAYERS: readonly (readonly string[])[] = [
   ['commands/', 'projections/'],
   // The list of domains: layers above may serve all of them, layers below know none by name.
   ['src/domains.ts'],
-  ['src/http/', 'src/live/', 'src/edge/', 'src/workers/'],
-  ['src/cli/', 'src/server.ts', 'src/admin.ts', 'src/projector.ts', 'src/serve.ts', 'src/main.ts'],
+  ['src/http/', 'src/live/', 'src/edge/', 'src/workers/', 'src/backup/', 'src/audit/'],
+  [
+    'src/cli/',
+    'src/server.ts',
+    'src/admin.ts',
+    'src/embedded.ts',
+    'src/strata.ts',
+    'src/projector.ts',
+    'src/serve.ts',
+    'src/main.ts',
+  ],
 ];
 
 const imports = importsBelow(fileURLToPath(new URL('../..', import.meta.url)), ['src', 'commands', 'projections']);

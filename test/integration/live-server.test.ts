@@ -9,9 +9,13 @@ afterAll(() => strata.stop());
 
 type Watcher = { readonly socket: WebSocket; readonly pixels: string[]; readonly heard: Answered[]; closed: number };
 
-async function watch(...topics: readonly { topic: string; after?: string }[]): Promise<Watcher> {
+function watch(...topics: readonly { topic: string; after?: string }[]): Promise<Watcher> {
+  return watchAs(ADMIN_KEY, ...topics);
+}
+
+async function watchAs(key: string, ...topics: readonly { topic: string; after?: string }[]): Promise<Watcher> {
   const socket = new WebSocket(`${strata.url.replace('http', 'ws')}/v1/live`, {
-    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    headers: { authorization: `Bearer ${key}` },
   });
   const watcher: Watcher = { socket, pixels: [], heard: [], closed: 0 };
   socket.on('message', (data: Buffer, isBinary) => {
@@ -49,4 +53,23 @@ test('what a real log holds is replayed, then live, over a restart of the server
   const listed = await strata.read(`/v1/events?after=${start}`);
   expect(events(second)).toEqual(listed.body.items);
   second.socket.close();
+});
+
+test('an album is heard of by its library and by the admin, and by nobody else', async () => {
+  for (const account of ['acme', 'other']) await strata.call('POST', '/v1/accounts', { account });
+  const [acme, other] = await Promise.all(['acme', 'other'].map((account) => strata.keyOf(account)));
+  const created = await strata.call('POST', '/v1/albums', { title: 'Summer' }, { Authorization: `Bearer ${acme}` });
+  const topic = `albums/${created.body.album}`;
+  const admin = await watch({ topic });
+  const owner = await watchAs(acme!, { topic });
+  const stranger = await watchAs(other!, { topic }, { topic: 'accounts/other' });
+  await strata.call('PATCH', `/v1/albums/${created.body.album}`, { title: 'Winter' });
+  await strata.keyOf('other');
+  const events = ({ heard }: Watcher) => heard.flatMap(({ op, event }) => (op === 'event' ? [event] : []));
+  await expect.poll(() => [admin, owner, stranger].map((watcher) => events(watcher).length)).toEqual([1, 1, 1]);
+  for (const watcher of [admin, owner]) {
+    expect(events(watcher)).toMatchObject([{ type: 'AlbumRenamed', data: { title: 'Winter' } }]);
+  }
+  expect(events(stranger)).toMatchObject([{ type: 'KeyIssued' }]);
+  for (const { socket } of [admin, owner, stranger]) socket.close();
 });

@@ -98,6 +98,32 @@ describe.skipIf(!hasCurl)('the commands that the pages show (curl is installed)'
     expect(blocks.length).toBeGreaterThan(3);
     expect(await run(blocks)).toEqual({ code: 0, output: '' });
   });
+
+  test('the past', { timeout: 60_000 }, async () => {
+    const page = read('docs/guides/history.md');
+    const headings = ['Something to look back at', 'As of then', 'How it came about', 'What changed', 'Refs'];
+    headings.push('What if', 'Back to what it was');
+    const blocks = blocksUnder(page, headings);
+    expect(blocks.length).toBe(headings.length);
+    expect(await run(blocks)).toEqual({ code: 0, output: '' });
+  });
+});
+
+test('the TypeScript that the guide to the past shows', { timeout: 60_000 }, async () => {
+  const code = /```ts\n([\s\S]*?)```/.exec(read('docs/guides/history.md'))![1]!;
+  // Within the package, which then finds itself by its name; the data lies elsewhere.
+  const file = join(ROOT, 'test', `guide-${process.pid}.ts`);
+  const dir = await mkdtemp(join(tmpdir(), 'strata-guide-'));
+  try {
+    await writeFile(file, code);
+    const args = ['--disable-warning=ExperimentalWarning', file];
+    const printed = execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8' });
+    for (const line of ['available: 100', 'available: 20', "path: '/available'", 'CreditsDebited'])
+      expect(printed).toContain(line);
+  } finally {
+    await rm(file, { force: true });
+    await rm(dir, { recursive: true });
+  }
 });
 
 test('the configuration table is what the server reads', () => {
