@@ -15,11 +15,13 @@ export class StrataServer {
   readonly url: string;
   readonly key = 'a-key-for-benchmarks-only';
   readonly #dir: string;
+  readonly #isScratch: boolean;
   readonly #process: ChildProcess;
 
-  private constructor(port: number) {
+  private constructor(port: number, dir: string | null) {
     this.url = `http://127.0.0.1:${port}`;
-    this.#dir = mkdtempSync(join(tmpdir(), 'strata-bench-'));
+    this.#isScratch = dir === null;
+    this.#dir = dir ?? mkdtempSync(join(tmpdir(), 'strata-bench-'));
     this.#process = spawn(
       process.execPath,
       ['--max-semi-space-size=64', '--disable-warning=ExperimentalWarning', MAIN],
@@ -35,8 +37,9 @@ export class StrataServer {
     );
   }
 
-  static async start(): Promise<StrataServer> {
-    const server = new StrataServer(await freePort());
+  /** On the data of `dir`, which stays, or on none. */
+  static async start(dir: string | null = null): Promise<StrataServer> {
+    const server = new StrataServer(await freePort(), dir);
     const endMs = performance.now() + READY_WITHIN_MS;
     while (
       !(await fetch(`${server.url}/readyz`).then(
@@ -76,6 +79,6 @@ export class StrataServer {
       this.#process.kill('SIGTERM');
       await once(this.#process, 'exit');
     }
-    rmSync(this.#dir, { recursive: true, force: true });
+    if (this.#isScratch) rmSync(this.#dir, { recursive: true, force: true });
   }
 }

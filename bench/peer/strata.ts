@@ -7,7 +7,7 @@ import { openSubjectKeys } from '#events/subject-keys.ts';
 import { catalogue } from '#handling/catalogue.ts';
 import { createBus } from '#handling/command-bus.ts';
 import type { Principal } from '#handling/domain.ts';
-import { openProjections } from '#history/projections.ts';
+import { openProjections } from '#history/folding/projections.ts';
 import { openEmbeddedLog } from '#log/embedded/embedded-log.ts';
 import { domains } from '#src/domains.ts';
 import type { Debit, Subject } from './workload.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createCodec } from '#events/encoding.ts';
-import { Trees } from '#history/tree.ts';
+import { Trees } from '#history/storage/tree.ts';
 import { openLogReader } from '#log/embedded/log-reader.ts';
 import { domainEvents, logDir } from './build-log.ts';
 

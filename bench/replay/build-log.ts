@@ -13,6 +13,7 @@ const TAGS = 50;
 const EDITED = 'a sealed text of this length stands for a caption that a person wrote, as it lies in the log.';
 
 export const BOARD_SIDE = 1000;
+const COLOURS = 16;
 
 export function logDir(dir: string): string {
   return join(dir, 'log');
@@ -50,12 +51,13 @@ export async function buildLog(dir: string, writes: Iterable<{ stream: string; t
 
 export function* pixels(count: number) {
   const random = seeded(1);
-  const data = { board: 'bench', width: BOARD_SIDE, height: BOARD_SIDE, palette: ['#000000'], cooldownSeconds: 0 };
+  const palette = Array.from({ length: COLOURS }, (_, at) => `#0000${(16 * at).toString(16).padStart(2, '0')}`);
+  const data = { board: 'bench', width: BOARD_SIDE, height: BOARD_SIDE, palette, cooldownSeconds: 0 };
   yield { stream: 'board-bench', type: 'BoardCreated', data };
   for (let at = 0; at < count; at++) {
     const x = Math.floor(random() * BOARD_SIDE);
     const y = Math.floor(random() * BOARD_SIDE);
-    const color = Math.floor(random() * 16);
+    const color = Math.floor(random() * COLOURS);
     yield { stream: tileStream('bench', x, y), type: 'PixelPlaced', data: { board: 'bench', x, y, color } };
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { openProjections } from '#history/projections.ts';
+import { openProjections } from '#history/folding/projections.ts';
 import { domains } from '../../src/domains.ts';
 import { logDir } from './build-log.ts';
 
