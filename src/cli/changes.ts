@@ -1,5 +1,5 @@
 import type { StrataClient } from './client.ts';
-import { paint, type Terminal } from './terminal.ts';
+import { paint, printable, type Terminal } from './terminal.ts';
 
 /** Everything that `GET /v1/diff` compares, but for boards, which are compared each by its name. */
 const COLLECTIONS = ['accounts', 'albums', 'dapps', 'photos', 'refs'] as const;
@@ -83,7 +83,7 @@ export function changeLines(terminal: Terminal, where: string, change: object): 
   const [was, is] = [fieldsOf(before), fieldsOf(after)];
   const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
   const lines = names.map((name) => {
-    const [old, now] = [was[name], is[name]].map((value) => (value === undefined ? null : JSON.stringify(value)));
+    const [old, now] = [was[name], is[name]].map((value) => (value === undefined ? null : printable(value)));
     if (old === now) return '';
     const minus = old === null ? '' : `${paint(terminal, 'red', `- ${name}: ${old}`)}\n`;
     return `${minus}${now === null ? '' : `${paint(terminal, 'green', `+ ${name}: ${now}`)}\n`}`;

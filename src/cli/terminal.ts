@@ -19,6 +19,15 @@ export function paint(terminal: Terminal, style: Style, text: string): string {
   return terminal.colours ? styleText(style, text, { validateStream: false }) : text;
 }
 
+/** Controls that begin with a byte above ASCII, and marks that turn the direction of text: titles of others must not steer a terminal. */
+const STEERING = /[\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A value as one line of JSON that can be shown to a person. */
+export function printable(value: unknown): string {
+  const escaped = (mark: string) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replace(STEERING, escaped);
+}
+
 /** The terminal of this process. `NO_COLOR` with any value turns colours off (no-color.org). */
 export function processTerminal(): Terminal {
   const { stdout, stderr, env } = process;

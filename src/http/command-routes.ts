@@ -38,6 +38,10 @@ export function commandHandler(route: CommandRoute, parts: CommandParts): Handle
     const idempotencyKey = req.getHeader('idempotency-key') || null;
     const expected = expectedRevision(req);
     const query = route.data === undefined ? null : readQuery(req.getQuery());
+    // Asked only where the body cannot say what is meant: a wish that is not understood must not be half granted.
+    if (!takesBody && query === null && (req.getQuery() ?? '') !== '') {
+      throw errors.error('request.invalid', 'this request takes no query');
+    }
     const params: { [name: string]: Json } = {};
     for (let at = 0; at < pattern.names.length; at += 1) {
       const name = pattern.names[at]!;

@@ -101,6 +101,9 @@ async function resolved(query: Asked, parts: LogRouteParts): Promise<Omit<EventQ
   const [from, until] = await Promise.all(
     [after, to].map((when) => (when === undefined ? null : position(when, parts))),
   );
+  if (from && until && from.offsets.every((offset, at) => offset > until.offsets[at]!)) {
+    throw errors.error('history.range', `${after} comes after ${to}`);
+  }
   return {
     // Absent is absent: an optional of zod's may also be undefined.
     ...(Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as Partial<EventQuery>),

@@ -42,6 +42,11 @@ test('personal fields are open in the answer to their command, and sealed in the
   expect(log.body.items[0].data.contact).toBe('me@example.org');
 });
 
+test('a request without a body that says something in its query is refused', async () => {
+  const answer = await stage.call('DELETE', '/v1/dapps/any?permanently=true');
+  expect(answer).toMatchObject({ status: 400, body: { code: 'request.invalid' } });
+});
+
 test('the same key again is the first answer again; another body is refused', async () => {
   const headers = { 'idempotency-key': 'k1' };
   const path = '/v1/accounts/acme/grants';

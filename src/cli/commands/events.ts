@@ -3,7 +3,7 @@ import { usage } from '../failure.ts';
 import { followEvents } from '../follow.ts';
 import { type EventFilter, headOfLog, isAfter, type LogEvent, readEvents } from '../log-events.ts';
 import type { OpenSession } from '../program.ts';
-import { paint, type Terminal } from '../terminal.ts';
+import { paint, printable, type Terminal } from '../terminal.ts';
 
 /** `strata events`: the log, a line an event; with `--follow` it goes on as events arrive. */
 export function eventsCommand(open: OpenSession): Command {
@@ -55,6 +55,6 @@ function eventLine(terminal: Terminal, event: LogEvent): string {
     paint(terminal, 'dim', event.recordedAt),
     `${event.stream}@${event.revision}`,
     paint(terminal, 'cyan', event.type),
-    `${JSON.stringify(event.data)}\n`,
+    `${printable(event.data)}\n`,
   ].join(' ');
 }

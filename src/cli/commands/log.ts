@@ -3,7 +3,7 @@ import { usage } from '../failure.ts';
 import { type EventFilter, type LogEvent, readEvents } from '../log-events.ts';
 import { paged } from '../pager.ts';
 import type { OpenSession } from '../program.ts';
-import { paint, type Terminal } from '../terminal.ts';
+import { paint, printable, type Terminal } from '../terminal.ts';
 
 type Options = {
   readonly stream?: string;
@@ -54,13 +54,13 @@ function jsonLine(event: LogEvent): string {
 function oneLine(event: LogEvent, terminal: Terminal): string {
   const at = `${event.stream}@${event.revision}`;
   const { position, type, data } = event;
-  return `${paint(terminal, 'yellow', position)} ${paint(terminal, 'cyan', type)} ${at} ${JSON.stringify(data)}\n`;
+  return `${paint(terminal, 'yellow', position)} ${paint(terminal, 'cyan', type)} ${at} ${printable(data)}\n`;
 }
 
 /** An event as a paragraph: what `strata log` and `strata show` print. */
 export function entry(event: LogEvent, terminal: Terminal): string {
   const { position, type, stream, revision, actor, recordedAt, causation, data } = event;
-  const fields = Object.entries(data).map(([name, value]) => `    ${name}: ${JSON.stringify(value)}\n`);
+  const fields = Object.entries(data).map(([name, value]) => `    ${name}: ${printable(value)}\n`);
   return [
     `${paint(terminal, 'yellow', `position ${position}`)} ${paint(terminal, 'cyan', type)}\n`,
     `Stream: ${stream}@${revision}\n`,
