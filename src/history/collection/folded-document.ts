@@ -55,9 +55,18 @@ export class FoldedDocuments {
 
   /** For the event at `offset`. */
   meet(key: string, offset: number): FoldedDocument {
-    let state = this.#recent.get(key);
-    if (state === undefined) {
-      state = this.#earlier.get(key) ?? this.#load(key);
+    return this.find(key, offset) ?? this.#keep(key, noDocument(documentKey(key)), offset);
+  }
+
+  /** As `meet`, but `null` for what never was there: many are only asked for, and nothing is kept of those. */
+  find(key: string, offset: number): FoldedDocument | null {
+    const recent = this.#recent.get(key);
+    const state = recent ?? this.#earlier.get(key) ?? this.#load(documentKey(key));
+    return state === null ? null : this.#keep(key, state, offset, recent === undefined);
+  }
+
+  #keep(key: string, state: FoldedDocument, offset: number, isNew = true): FoldedDocument {
+    if (isNew) {
       this.#recent.set(key, state);
       this.#recentBytes += OVERHEAD_BYTES + (state.bytes?.length ?? 0);
     }
@@ -78,10 +87,10 @@ export class FoldedDocuments {
     this.#recentBytes = 0;
   }
 
-  #load(name: string): FoldedDocument {
-    const state = noDocument(documentKey(name));
-    const head = this.#trees.heads.get(state.key);
-    if (head === undefined) return state;
+  #load(key: TreeKey): FoldedDocument | null {
+    const head = this.#trees.heads.get(key);
+    if (head === undefined) return null;
+    const state = noDocument(key);
     const { versions, hasOlder } = readVersions(head);
     state.versions = versions;
     state.hasOlder = hasOlder;

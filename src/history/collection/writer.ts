@@ -50,7 +50,8 @@ export class FoldedCollection implements CollectionWriter {
   }
 
   get(key: string): Document | null {
-    return parsedDocument(this.#meet(key));
+    const state = this.#documents.find(key, this.offset);
+    return state === null ? null : parsedDocument(state);
   }
 
   put(key: string, document: Document): void {

@@ -15,7 +15,7 @@ import type { Commit } from './folded-db.ts';
 import { structureFile, structureId } from './structure.ts';
 
 /** Of all collections that this thread reads, whatever copies they are of. */
-const blockCache = new BlockCache(256 * 1024 * 1024);
+const blockCache = new BlockCache(160 * 1024 * 1024);
 
 export type ReadableCollection = {
   readonly definition: CollectionDefinition;
