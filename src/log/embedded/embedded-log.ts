@@ -224,12 +224,14 @@ export class EmbeddedLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    const { appender, tail, index, writer, lock, report } = this.#parts;
+    const { appender, tail, index, reader, writer, lock, report } = this.#parts;
     await appender.close();
     tail.close();
     this.#isClosed = true;
     await index.close().catch((error) => report(`the stream index could not be closed: ${error}`));
     await writer.close().catch((error) => report(`a segment could not be closed: ${error}`));
+    // It keeps files open that were read.
+    reader.close();
     lock.release();
   }
 
