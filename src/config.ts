@@ -24,9 +24,30 @@ export const environment = z.object({
     .min(1)
     .default('./data')
     .describe('folder of the embedded log, projections, keys and blobs'),
-  STRATA_LOG_URL: engineUrl(['file'], 'file:./data/log?durability=fsync')
+  STRATA_LOG_URL: engineUrl(['file', 'kafka', 'esdb'], 'file:./data/log?durability=fsync')
     .optional()
-    .describe('log engine: file:FOLDER (default: log in the data folder); ?durability=os answers before the sync'),
+    .describe(
+      'log engine: file:FOLDER (default: log in the data folder; ?durability=os answers before the sync), ' +
+        'kafka://HOST:PORT,… or esdb://HOST:PORT',
+    ),
+  STRATA_CREATE: z
+    .enum(['missing', 'never'])
+    .default('missing')
+    .describe('whether topics and a bucket that are missing are made at start; never leaves that to strata init'),
+  STRATA_ROLES: z
+    .string()
+    .default('api,live,projector,worker')
+    .describe('what this process does, by commas: api, live, projector, worker'),
+  STRATA_CLUSTER_SECRET: z
+    .string()
+    .min(16, { error: 'must have at least 16 characters' })
+    .max(256)
+    .optional()
+    .describe('shared by all members: proves that a forwarded command comes from one of them'),
+  STRATA_ADVERTISE_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+    .optional()
+    .describe('where the other members reach this one (default: its own address, when it listens on loopback)'),
   STRATA_LOG_ORIGIN: z
     .string()
     .regex(/^[^\s+]{1,200}$/, { error: 'must have no spaces and no +' })
@@ -37,10 +58,12 @@ export const environment = z.object({
     .min(1)
     .optional()
     .describe('PEM file of the Ed25519 key that signs checkpoints (default: tree/signing.key in the data folder)'),
-  STRATA_CACHE_URL: engineUrl(['memory'], 'memory:').default('memory:').describe('cache and cooldowns: memory:'),
-  STRATA_BLOBS_URL: engineUrl(['file'], 'file:./data/blobs')
+  STRATA_CACHE_URL: engineUrl(['memory', 'redis', 'rediss'], 'redis://127.0.0.1:6379')
+    .default('memory:')
+    .describe('cache, cooldowns and board bitfields: memory: or redis://HOST:PORT'),
+  STRATA_BLOBS_URL: engineUrl(['file', 's3'], 's3://bucket?endpoint=http://127.0.0.1:9000')
     .optional()
-    .describe('blob store: file:FOLDER (default: blobs in the data folder)'),
+    .describe('blob store: file:FOLDER (default: blobs in the data folder) or s3://BUCKET?endpoint=&region=&prefix='),
   STRATA_BLOB_GRACE_SECONDS: z.coerce
     .number()
     .int()
@@ -64,13 +87,32 @@ export const environment = z.object({
 /** Variables that the `strata` command reads, and the server does not. */
 const CLIENT_VARIABLES: readonly string[] = ['STRATA_URL', 'STRATA_KEY'];
 
+const ROLES = ['api', 'live', 'projector', 'worker'] as const;
+
+/** What a process does; by default all of it. */
+export type Role = (typeof ROLES)[number];
+
+/** `dir` has the segment files on this machine: the log itself, or the replica of an engine at `url`. */
+export type LogConfig =
+  | { readonly engine: 'embedded'; readonly dir: string; readonly durability: 'fsync' | 'os' }
+  | { readonly engine: 'kafka' | 'eventstore'; readonly url: string; readonly dir: string };
+
+export type BlobsConfig =
+  | { readonly engine: 'disk'; readonly dir: string }
+  | { readonly engine: 's3'; readonly url: string };
+
 export type Config = {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
-  readonly log: { readonly dir: string; readonly durability: 'fsync' | 'os' };
+  readonly log: LogConfig;
   readonly tree: { readonly dir: string; readonly origin: string | null; readonly keyPath: string | null };
-  readonly blobs: { readonly dir: string; readonly graceMs: number };
+  readonly blobs: BlobsConfig & { readonly graceMs: number };
+  readonly cache: { readonly engine: 'memory' } | { readonly engine: 'redis'; readonly url: string };
+  /** False: what is missing in an engine is an error, not made. */
+  readonly create: boolean;
+  readonly roles: ReadonlySet<Role>;
+  readonly cluster: { readonly secret: string | null; readonly advertiseUrl: string | null };
   readonly adminKey: string | null;
   readonly dappDomain: string;
 };
@@ -94,30 +136,76 @@ export function readConfig(env: { readonly [name: string]: string | undefined })
   if (parsed.data === undefined || mistakes.length > 0) throw invalid(mistakes);
   const values = parsed.data;
 
-  const log = fileUrl(values.STRATA_LOG_URL ?? `file:${values.STRATA_DATA_DIR}/log`);
-  const blobs = fileUrl(values.STRATA_BLOBS_URL ?? `file:${values.STRATA_DATA_DIR}/blobs`);
-  const durability = log.options.get('durability') ?? 'fsync';
-  const unknown = [...log.options.keys()].filter((name) => name !== 'durability');
-  if ((durability !== 'fsync' && durability !== 'os') || unknown.length > 0 || log.dir === '') {
-    throw invalid([{ path: 'STRATA_LOG_URL', message: 'takes file:FOLDER and ?durability=fsync or ?durability=os' }]);
+  const found: { path: string; message: string }[] = [];
+  const log = logConfig(values.STRATA_LOG_URL ?? `file:${values.STRATA_DATA_DIR}/log`, values.STRATA_DATA_DIR, found);
+  const blobs = blobsConfig(values.STRATA_BLOBS_URL ?? `file:${values.STRATA_DATA_DIR}/blobs`, found);
+  const roles = rolesOf(values.STRATA_ROLES, found);
+  const cacheUrl = values.STRATA_CACHE_URL;
+  const cache = cacheUrl.startsWith('memory:')
+    ? ({ engine: 'memory' } as const)
+    : ({ engine: 'redis', url: cacheUrl } as const);
+  if (log.engine !== 'embedded') {
+    // Every member of such a log must see the same cooldowns, blobs and keys.
+    const why = 'is needed beside a log that several members share';
+    if (cache.engine === 'memory') found.push({ path: 'STRATA_CACHE_URL', message: `redis://HOST:PORT ${why}` });
+    if (blobs.engine === 'disk') found.push({ path: 'STRATA_BLOBS_URL', message: `s3://BUCKET ${why}` });
+    if (values.STRATA_CLUSTER_SECRET === undefined) found.push({ path: 'STRATA_CLUSTER_SECRET', message: why });
   }
-  if (blobs.dir === '' || blobs.options.size > 0) {
-    throw invalid([{ path: 'STRATA_BLOBS_URL', message: 'takes file:FOLDER' }]);
-  }
+  if (found.length > 0) throw invalid(found);
   return {
     host: values.STRATA_HOST,
     port: values.STRATA_PORT,
     dataDir: values.STRATA_DATA_DIR,
-    log: { dir: log.dir, durability },
+    log,
     tree: {
       dir: `${values.STRATA_DATA_DIR}/tree`,
       origin: values.STRATA_LOG_ORIGIN ?? null,
       keyPath: values.STRATA_LOG_SIGNING_KEY ?? null,
     },
-    blobs: { dir: blobs.dir, graceMs: values.STRATA_BLOB_GRACE_SECONDS * 1000 },
+    blobs: { ...blobs, graceMs: values.STRATA_BLOB_GRACE_SECONDS * 1000 },
+    cache,
+    create: values.STRATA_CREATE === 'missing',
+    roles,
+    cluster: {
+      secret: values.STRATA_CLUSTER_SECRET ?? null,
+      advertiseUrl: values.STRATA_ADVERTISE_URL ?? null,
+    },
     adminKey: values.STRATA_ADMIN_KEY ?? null,
     dappDomain: values.STRATA_DAPP_DOMAIN,
   };
+}
+
+type Mistakes = { path: string; message: string }[];
+
+function logConfig(url: string, dataDir: string, mistakes: Mistakes): LogConfig {
+  if (url.startsWith('kafka:')) return { engine: 'kafka', url, dir: `${dataDir}/replica` };
+  if (url.startsWith('esdb:')) return { engine: 'eventstore', url, dir: `${dataDir}/replica` };
+  const { dir, options } = fileUrl(url);
+  const durability = options.get('durability') ?? 'fsync';
+  const unknown = [...options.keys()].filter((name) => name !== 'durability');
+  if ((durability !== 'fsync' && durability !== 'os') || unknown.length > 0 || dir === '') {
+    mistakes.push({ path: 'STRATA_LOG_URL', message: 'takes file:FOLDER and ?durability=fsync or ?durability=os' });
+  }
+  return { engine: 'embedded', dir, durability: durability === 'os' ? 'os' : 'fsync' };
+}
+
+function blobsConfig(url: string, mistakes: Mistakes): BlobsConfig {
+  if (url.startsWith('s3:')) return { engine: 's3', url };
+  const { dir, options } = fileUrl(url);
+  if (dir === '' || options.size > 0) mistakes.push({ path: 'STRATA_BLOBS_URL', message: 'takes file:FOLDER' });
+  return { engine: 'disk', dir };
+}
+
+function rolesOf(text: string, mistakes: Mistakes): ReadonlySet<Role> {
+  const names = text.split(',').map((name) => name.trim());
+  const roles = new Set<Role>();
+  for (const name of names) {
+    const role = ROLES.find((known) => known === name);
+    if (role === undefined)
+      mistakes.push({ path: 'STRATA_ROLES', message: `has no role "${name}": ${ROLES.join(', ')}` });
+    else roles.add(role);
+  }
+  return roles;
 }
 
 function invalid(mistakes: readonly { path: string; message: string }[]) {

@@ -36,7 +36,7 @@ export class LogCheck {
   #ids = new Set<string>();
   #olderIds = new Set<string>();
   #next = 1;
-  #recordedAt = 0;
+  #latestAt = 0;
   #hasGap = false;
 
   constructor(codec: Codec, findings: Findings, onEvent: (event: EventView) => void) {
@@ -72,6 +72,11 @@ export class LogCheck {
 
   #checkGroup(walk: GroupWalk, name: string): void {
     const { bytes, header, bodyStart, bodyEnd } = walk;
+    // What is found by its time is found by the groups' times, which never fall.
+    if (header.recordedAt < this.#latestAt) {
+      this.#found('a group was recorded earlier than the one before', header.first, name, walk.position);
+    }
+    this.#latestAt = header.recordedAt;
     let [at, offset] = [bodyStart, header.first];
     while (at < bodyEnd) {
       const frameEnd = at + FRAME_HEADER_BYTES + readUint32(bytes, at);
@@ -106,16 +111,13 @@ export class LogCheck {
       this.#found(error.message, offset, name, byte);
       return;
     }
-    const { stream, revision, recordedAt, id } = view;
+    const { stream, revision, id } = view;
     const before = this.#endOf(stream, revision);
     if (revision !== before.revision + 1) {
       this.#found(`${stream} goes from revision ${before.revision} to ${revision}`, offset, name, byte);
     }
     before.revision = revision;
     before.offset = offset;
-    if (recordedAt < this.#recordedAt)
-      this.#found('an event was recorded earlier than the one before', offset, name, byte);
-    this.#recordedAt = recordedAt;
     if (this.#isKnownId(id)) this.#found(`the id ${id} was there before`, offset, name, byte);
     try {
       this.#onEvent(view);

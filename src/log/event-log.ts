@@ -13,6 +13,9 @@ export type Write = {
   readonly events: readonly NewEvent[];
 };
 
+/** A write as an engine has it, with ids, revisions and times; its events were recorded at the same time. Never empty. */
+export type RecordedWrite = readonly RecordedEvent[];
+
 export type Appended = {
   readonly ok: true;
   /** The write's events as recorded, in order. Never empty. */
@@ -77,8 +80,12 @@ export interface EventLog {
   /** The events that a write with this key hash added to the stream in the last 7 days, or an empty array. */
   keyed(stream: string, key: string): Promise<readonly RecordedEvent[]>;
 
-  /** Ids, revisions and times are given; into an empty log only. Resolves with the head after it. */
-  import(events: AsyncIterable<RecordedEvent>): Promise<Position>;
+  /**
+   * Takes over the writes of another log, each with its ids, revisions and times, its events as they were written
+   * (`EventView.toWritten`); into an empty log, or going on with the event after the head where an import ended early:
+   * until one has ended well, `append` is refused. Resolves with the head after it.
+   */
+  import(writes: AsyncIterable<RecordedWrite>): Promise<Position>;
 
   readStream(stream: string, range?: StreamRange): AsyncIterable<RecordedEvent>;
   readAll(range?: LogRange): AsyncIterable<RecordedEvent>;

@@ -11,21 +11,30 @@ export type Answer = { readonly status: number; readonly headers: Headers; reado
 // biome-ignore lint/suspicious/noExplicitAny: answers are JSON of many shapes, and every test checks the one it asked for
 export type Answered = any;
 
+type Environment = { readonly [name: string]: string };
+
 /** A real server on a scratch folder and a free port, with a client for it. */
 export class ServerFixture {
   readonly dir = mkdtempSync(join(tmpdir(), 'strata-server-'));
   server!: Server;
+  readonly #engines: () => Environment;
+  #env: Environment = {};
 
-  async start(env: { readonly [name: string]: string } = {}): Promise<this> {
-    this.server = await startServer(
-      readConfig({ STRATA_PORT: '0', STRATA_DATA_DIR: this.dir, STRATA_ADMIN_KEY: ADMIN_KEY, ...env }),
-    );
+  /** `engines` tells the settings of the engines that the server runs on; the embedded ones unless told. */
+  constructor(engines: () => Environment = () => ({})) {
+    this.#engines = engines;
+  }
+
+  async start(env: Environment = {}): Promise<this> {
+    this.#env = env;
+    const own = { STRATA_PORT: '0', STRATA_DATA_DIR: this.dir, STRATA_ADMIN_KEY: ADMIN_KEY };
+    this.server = await startServer(readConfig({ ...own, ...this.#engines(), ...env }));
     return this;
   }
 
   async restart(): Promise<void> {
     await this.server.close();
-    await this.start();
+    await this.start(this.#env);
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { RecordedEvent } from '#events/event.ts';
-import type { Appended, Batch, NotAppended, Write } from '#log/event-log.ts';
+import type { Appended, Batch, NotAppended, RecordedWrite, Write } from '#log/event-log.ts';
 import { errors, type StrataError } from '../../errors.ts';
 import type { AppendBatch } from './append-batch.ts';
 import { Enqueuer, type EnqueuerOptions, refused } from './enqueuer.ts';
@@ -59,9 +58,9 @@ export class Appender {
     return this.#fault;
   }
 
-  /** True while nothing was ever enqueued. */
-  get isEmpty(): boolean {
-    return this.#enqueuer.nextOffset === 1;
+  /** The offset that the next event gets. */
+  get nextOffset(): number {
+    return this.#enqueuer.nextOffset;
   }
 
   /** Bytes that wait to be written. */
@@ -83,9 +82,9 @@ export class Appender {
     return this.answer(results);
   }
 
-  /** Enqueues an event of another log; `answer` tells what became of it. */
-  addRecorded(event: RecordedEvent): Appended | NotAppended {
-    return this.#isClosing ? refused(closed()) : this.#enqueuer.addRecorded(event);
+  /** Enqueues a write of another log; `answer` tells what became of it. */
+  addRecorded(write: RecordedWrite): Appended | NotAppended {
+    return this.#isClosing ? refused(closed()) : this.#enqueuer.addRecorded(write);
   }
 
   /** Resolves with the results once all that is enqueued so far is settled. */

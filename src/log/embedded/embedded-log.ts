@@ -1,7 +1,21 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Codec } from '#events/encoding.ts';
 import type { RecordedEvent } from '#events/event.ts';
 import type { Position } from '#events/position.ts';
-import type { Appended, Batch, EventLog, LogRange, NotAppended, OwnedBy, StreamRange, Write } from '#log/event-log.ts';
+import type {
+  Appended,
+  Batch,
+  LogId,
+  LogRange,
+  NotAppended,
+  OwnedBy,
+  RecordedWrite,
+  StreamRange,
+  Write,
+} from '#log/event-log.ts';
+import type { LocalLog } from '#log/local-log.ts';
 import type { LogReader } from '#log/log-reader.ts';
 import { errors, type StrataError } from '../../errors.ts';
 import { Appender } from './appender.ts';
@@ -27,6 +41,8 @@ export type EmbeddedLogOptions = {
   readonly codec: Codec;
   /** `os` answers before the sync: a crash of the machine may lose the last seconds of what was answered. */
   readonly durability: 'fsync' | 'os';
+  /** What a log that is made here gets for its own; else one that nobody had before, in its first epoch. */
+  readonly identity?: { readonly id: LogId; readonly epoch: number };
   /** ms since 1970. */
   readonly clock?: () => number;
   readonly disk?: Disk;
@@ -45,14 +61,14 @@ export type EmbeddedLogOptions = {
  * @throws log.locked, log.corrupt naming the position, log.unknown-format, or what the disk says.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-  const { dir, codec, durability } = options;
+  const { dir, codec, durability, identity } = options;
   const { clock = Date.now, disk = nodeDisk, report = () => undefined } = options;
   const { segmentBytesMax = SEGMENT_BYTES_MAX, indexIntervalMs = INDEX_INTERVAL_MS } = options;
   const undo: (() => unknown)[] = [];
   try {
     const lock = lockFolder(dir);
     undo.unshift(() => lock.release());
-    const recovery = { dir, disk, clock, report };
+    const recovery = { dir, disk, clock, report, ...(identity !== undefined && { identity }) };
     const segments = await findSegments(recovery);
     const store = openIndexStore(dir, report);
     undo.unshift(() => store.close());
@@ -84,10 +100,10 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
       synced,
       head,
       endsWithMark,
-      lastRecordedAt: head === 0 ? 0 : reader.at(head).recordedAt,
+      lastRecordedAt: reader.latestAt(head),
       onBatch: (batch, sizeBytes) => tail.push(batch, sizeBytes),
     });
-    return new EmbeddedLog({ report, lock, reader, index, writer, tail, appender });
+    return new EmbeddedLog({ dir, report, lock, reader, index, writer, tail, appender });
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -95,6 +111,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
 }
 
 type Parts = {
+  readonly dir: string;
   readonly report: (message: string) => void;
   readonly lock: FolderLock;
   readonly reader: SegmentReader;
@@ -105,11 +122,14 @@ type Parts = {
 };
 
 /** The embedded engine: one process, one folder, one partition; offsets are dense from 1. */
-export class EmbeddedLog implements EventLog {
+export class EmbeddedLog implements LocalLog {
   readonly id: string;
   readonly epoch: number;
+  readonly dir: string;
   readonly #parts: Parts;
-  #isImporting = false;
+  readonly #importing: string;
+  /** Until an import has ended well, commands must not write between its events. */
+  #isImporting: boolean;
   #head: Position = { epoch: 0, offsets: [-1] };
   #closing: Promise<void> | null = null;
   #isClosed = false;
@@ -118,6 +138,9 @@ export class EmbeddedLog implements EventLog {
     this.#parts = parts;
     this.id = parts.reader.id;
     this.epoch = parts.reader.epoch;
+    this.dir = parts.dir;
+    this.#importing = importingPath(parts.dir);
+    this.#isImporting = existsSync(this.#importing);
   }
 
   partitionOf(): number {
@@ -130,7 +153,9 @@ export class EmbeddedLog implements EventLog {
 
   append(writes: readonly Write[]): Promise<readonly (Appended | NotAppended)[]> {
     if (!this.#isImporting) return this.#parts.appender.append(writes);
-    return Promise.resolve(writes.map(() => refused(errors.error('server.busy', 'the log is being imported'))));
+    return Promise.resolve(
+      writes.map(() => refused(errors.error('server.busy', 'the log is being imported, or its import ended early'))),
+    );
   }
 
   settled(): Promise<void> {
@@ -150,24 +175,41 @@ export class EmbeddedLog implements EventLog {
     return offset === null ? [] : readKeyed(reader, stream, key, offset, appender.head);
   }
 
-  /** Each event is a write of its own. A failed import leaves what was imported before: start again in an empty folder. */
-  async import(events: AsyncIterable<RecordedEvent>): Promise<Position> {
+  async import(writes: AsyncIterable<RecordedWrite>): Promise<Position> {
     const { appender } = this.#parts;
-    if (!appender.isEmpty) throw errors.error('request.invalid', 'a log is imported into an empty one only');
-    this.#isImporting = true;
-    try {
-      let results: (Appended | NotAppended)[] = [];
-      for await (const event of events) {
-        results.push(appender.addRecorded(event));
-        if (appender.pendingBytes < IMPORTED_AT_ONCE_BYTES) continue;
-        throwFailed(await appender.answer(results));
-        results = [];
-      }
-      throwFailed(await appender.answer(results));
-      return this.head();
-    } finally {
-      this.#isImporting = false;
+    const next = appender.nextOffset;
+    if (next > 1 && !this.#isImporting) {
+      throw errors.error('request.invalid', 'a log is imported into an empty one only');
     }
+    this.#isImporting = true;
+    await writeFile(this.#importing, '');
+    let results: (Appended | NotAppended)[] = [];
+    let isFirst = true;
+    for await (const write of writes) {
+      const { offset } = write[0]!;
+      if (isFirst && next > 1 && offset !== next) {
+        throw errors.error('request.invalid', `the import goes on with the event at ${next}, not at ${offset}`);
+      }
+      isFirst = false;
+      results.push(appender.addRecorded(write));
+      if (appender.pendingBytes < IMPORTED_AT_ONCE_BYTES) continue;
+      throwFailed(await appender.answer(results));
+      results = [];
+    }
+    throwFailed(await appender.answer(results));
+    await rm(this.#importing);
+    this.#isImporting = false;
+    return this.head();
+  }
+
+  /** Appends writes as another engine has them, in their order. Resolves with them as placed, once they can be read. */
+  async replicate(writes: readonly RecordedWrite[]): Promise<readonly RecordedWrite[]> {
+    const { appender } = this.#parts;
+    const results = await appender.answer(writes.map((write) => appender.addRecorded(write)));
+    return results.map((result) => {
+      if (!result.ok) throw result.error;
+      return result.events;
+    });
   }
 
   readStream(stream: string, range: StreamRange = {}): AsyncIterable<RecordedEvent> {
@@ -249,6 +291,11 @@ export class EmbeddedLog implements EventLog {
       throw errors.error('history.future-position', `the log ends at ${this.headOffset()}`);
     return offset;
   }
+}
+
+/** Lies in the folder from an import's beginning to its end. */
+function importingPath(dir: string): string {
+  return join(dir, 'importing');
 }
 
 function throwFailed(results: readonly (Appended | NotAppended)[]): void {

@@ -1,6 +1,6 @@
 import type { Codec } from '#events/encoding.ts';
 import type { NewEvent, RecordedEvent } from '#events/event.ts';
-import type { Appended, NotAppended, Write } from '#log/event-log.ts';
+import type { Appended, NotAppended, RecordedWrite, Write } from '#log/event-log.ts';
 import { errors, isStrataError, type StrataError } from '../../errors.ts';
 import { AppendBatch } from './append-batch.ts';
 import type { StreamIndex } from './stream-index.ts';
@@ -15,7 +15,7 @@ export type EnqueuerOptions = {
   readonly clock: () => number;
   readonly index: StreamIndex;
   readonly head: number;
-  /** When the event at `head` was recorded. */
+  /** The latest time at which an event up to `head` was recorded. */
   readonly lastRecordedAt: number;
 };
 
@@ -56,12 +56,10 @@ export class Enqueuer {
     return this.#add(stream, expected, events, Math.max(this.#options.clock(), this.#lastRecordedAt));
   }
 
-  /** An event of another log, with its own revision and time. */
-  addRecorded(event: RecordedEvent): Appended | NotAppended {
-    if (event.recordedAt < this.#lastRecordedAt) {
-      return refused(errors.error('request.invalid', `event ${event.id} was recorded before the one that precedes it`));
-    }
-    return this.#add(event.stream, event.revision - 1, [event], event.recordedAt);
+  /** A write of another log, with its own revisions and time, which may be earlier than that of the write before. */
+  addRecorded(write: RecordedWrite): Appended | NotAppended {
+    const { stream, revision, recordedAt } = write[0]!;
+    return this.#add(stream, revision - 1, write, recordedAt);
   }
 
   /** What is enqueued, to be written; what comes next goes into another batch. */
@@ -104,7 +102,8 @@ export class Enqueuer {
         return { ok: false, error: conflict(stream, expected, current), currentRevision: current };
       }
       const [offset, revision] = [this.#nextOffset, current + 1];
-      const bytes = batch.groups.add(codec, stream, events, offset, revision, recordedAt, WRITE_BYTES_MAX);
+      const latestAt = Math.max(recordedAt, this.#lastRecordedAt);
+      const bytes = batch.groups.add(codec, stream, events, offset, revision, recordedAt, latestAt, WRITE_BYTES_MAX);
       if (bytes > WRITE_BYTES_MAX) return refused(tooLarge(`${bytes} bytes`));
       const recorded: RecordedEvent[] = [];
       for (let at = 0; at < events.length; at += 1) {
@@ -114,7 +113,7 @@ export class Enqueuer {
       tail.revision += events.length;
       tail.unsynced += events.length;
       this.#nextOffset += events.length;
-      this.#lastRecordedAt = recordedAt;
+      this.#lastRecordedAt = latestAt;
       return { ok: true, events: recorded };
     } catch (cause) {
       if (isStrataError(cause)) return refused(cause);

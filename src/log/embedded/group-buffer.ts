@@ -34,8 +34,8 @@ export class GroupBuffer {
   }
 
   /**
-   * Adds a write whose first event gets `offset` and `revision`. Returns how many bytes its events have; when that is more
-   * than `bytesMax`, nothing was added.
+   * Adds a write whose first event gets `offset` and `revision`. `latestAt` is the latest time of all events so far, these
+   * included. Returns how many bytes its events have; when that is more than `bytesMax`, nothing was added.
    */
   add(
     codec: Codec,
@@ -44,6 +44,7 @@ export class GroupBuffer {
     offset: number,
     revision: number,
     recordedAt: number,
+    latestAt: number,
     bytesMax: number,
   ): number {
     const target = this.#target;
@@ -74,7 +75,7 @@ export class GroupBuffer {
       target.bytes.writeUInt32LE(frameBytes, frame);
       target.bytes.writeUInt16LE(events.length, frame + EVENT_PREFIX_BYTES);
       if (isNew) {
-        group = { at: before, first: offset, recordedAt, count: 0, end: 0 };
+        group = { at: before, first: offset, recordedAt: latestAt, count: 0, end: 0 };
         this.#groups.push(group);
       }
       group!.count += events.length;

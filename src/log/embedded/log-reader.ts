@@ -100,13 +100,27 @@ export class SegmentReader implements LogReader {
     this.#extend(segment, Math.min(to, segment.last));
     const entry = map.entryAtTime(timeMs);
     const next = entry + 1 < map.entries ? map.entry(entry + 1).offset : map.nextOffset;
-    let [first, end] = [map.entry(entry).offset, Math.min(next, to + 1)];
-    while (first < end) {
-      const middle = Math.floor((first + end) / 2);
-      if (this.#viewAt(middle).recordedAt <= timeMs) first = middle + 1;
-      else end = middle;
+    const { offset: first } = map.entry(entry);
+    const end = Math.min(next, to + 1);
+    // A replica's events are in the order of its engine, and their times go up and down a little.
+    for (let offset = first; offset < end; offset += 1) {
+      if (this.#viewAt(offset).recordedAt > timeMs) return offset - 1;
     }
-    return first - 1;
+    return end - 1;
+  }
+
+  /** The latest time at which an event up to a synced offset was recorded; 0 for none. */
+  latestAt(offset: number): number {
+    if (offset === 0) return 0;
+    this.#reach(offset);
+    const segment = this.#segments.at(this.#segments.indexOf(offset));
+    this.#extend(segment, offset);
+    const entry = segment.map.entry(segment.map.entryOf(offset));
+    let latestAt = entry.recordedAt;
+    this.visit(entry.offset - 1, offset, ({ recordedAt }) => {
+      latestAt = Math.max(latestAt, recordedAt);
+    });
+    return latestAt;
   }
 
   close(): void {

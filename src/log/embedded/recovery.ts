@@ -18,10 +18,12 @@ export type Recovery = {
   readonly disk: Disk;
   readonly clock: () => number;
   readonly report: (message: string) => void;
+  /** What a new log is called. */
+  readonly identity?: { readonly id: string; readonly epoch: number };
 };
 
 /** The folder's segments; in an empty folder, the first one of a new log. */
-export async function findSegments({ dir, disk, clock }: Recovery): Promise<Segments> {
+export async function findSegments({ dir, disk, clock, identity }: Recovery): Promise<Segments> {
   for (const name of readdirSync(dir)) {
     // Left by a crash between making a segment and naming it.
     if (name.endsWith('.seg.tmp')) await disk.remove(join(dir, name));
@@ -32,8 +34,8 @@ export async function findSegments({ dir, disk, clock }: Recovery): Promise<Segm
     await disk.syncFolder(dir);
     return found;
   }
-  const logId = randomBytes(16).toString('hex');
-  const header = { logId, epoch: 1, number: 1, first: 1, previousLength: 0, createdAt: clock() };
+  const { id: logId, epoch } = identity ?? { id: randomBytes(16).toString('hex'), epoch: 1 };
+  const header = { logId, epoch, number: 1, first: 1, previousLength: 0, createdAt: clock() };
   await (await createSegment(disk, dir, header, false)).close();
   // The folder may be new too.
   await disk.syncFolder(dirname(dir));

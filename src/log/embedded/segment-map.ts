@@ -12,7 +12,7 @@ const AT_FIRST = 32;
 const AT_ENTRIES = 40;
 const ENTRY_BYTES = 24;
 
-/** Where a run of groups begins: its first offset, its place in the file, and when its first event was recorded. */
+/** Where a run of groups begins: its first offset, its place in the file, and the latest time up to its first event. */
 export type MapEntry = { readonly offset: number; readonly position: number; readonly recordedAt: number };
 
 /**
@@ -57,7 +57,7 @@ export class SegmentMap {
     return lastAtMost(this.#offsets, offset);
   }
 
-  /** The last entry whose first event was recorded at or before the time; -1 before the first. */
+  /** The last entry that begins at or before the time; -1 before the first. */
   entryAtTime(timeMs: number): number {
     return lastAtMost(this.#times, timeMs);
   }

@@ -1,0 +1,3 @@
+import { endToEndSuite } from './end-to-end.suite.ts';
+
+endToEndSuite('the embedded engines', () => ({}));
