@@ -40,12 +40,13 @@ describe.skipIf(!hasS3Server())('backups in a bucket (skipped without versitygw)
 
   async function told(...args: string[]) {
     const { code, out, err } = await run({ STRATA_DATA_DIR: strata.dir }, ...args, '--json');
-    expect([code, err]).toEqual([0, '']);
+    // A slow machine is told of progress.
+    expect(code, err).toBe(0);
     return JSON.parse(out);
   }
 
   test('a backup is made, grows, is verified and restored', { timeout: 60_000 }, async () => {
-    const target = `s3://${s3.bucket}/nightly?endpoint=${encodeURIComponent(s3.endpoint)}`;
+    const target = `s3://${s3.bucket}/${s3.prefix}?endpoint=${encodeURIComponent(s3.endpoint)}`;
     const first = await told('backup', target);
     await strata.call('PUT', '/v1/boards/b/pixels/5/5', { color: 9 });
     const second = await told('backup', target);
@@ -57,7 +58,7 @@ describe.skipIf(!hasS3Server())('backups in a bucket (skipped without versitygw)
     const none = await run(
       {},
       'restore',
-      `s3://${s3.bucket}/none?endpoint=${s3.endpoint}`,
+      `s3://${s3.bucket}/${s3.prefix}-none?endpoint=${s3.endpoint}`,
       '--data',
       join(dir, 'none'),
     );
