@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readDiskBlobs } from '#blobs/disk.ts';
+import { readBlobs } from '#blobs/open.ts';
 import { createCodec } from '#events/encoding.ts';
 import { formatPosition } from '#events/position.ts';
 import type { BlobUseFold } from '#handling/invariant.ts';
@@ -131,8 +131,8 @@ function treeChecks(options: AuditOptions, { signed, hashed, head, log }: TreeFa
   ];
 }
 
-function checkStoredBlobs({ config, onProgress }: AuditOptions, uses: readonly BlobUseFold[]): Promise<Check> {
-  const blobs = readDiskBlobs(config.blobs.dir);
+async function checkStoredBlobs({ config, onProgress }: AuditOptions, uses: readonly BlobUseFold[]): Promise<Check> {
+  const blobs = await readBlobs(config.blobs);
   return checkBlobs(blobs, uses, (done) => onProgress?.({ phase: 'blobs', done, total: null }));
 }
 

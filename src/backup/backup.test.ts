@@ -66,6 +66,7 @@ function restoreTo(name: string, more: { to?: string; erased?: ReadonlySet<strin
     target,
     keysTarget: target,
     dir: join(dir, name),
+    blobs: null,
     to: null,
     epoch: null,
     erased: new Set(),

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { readCollected } from '#blobs/collected.ts';
-import { readDiskBlobs } from '#blobs/disk.ts';
+import { readBlobs } from '#blobs/open.ts';
 import { provenLog } from '#log/embedded/proven-head.ts';
 import type { Segments } from '#log/embedded/segments.ts';
 import { errors } from '../errors.ts';
@@ -90,7 +90,7 @@ async function backUpLocked(options: BackupOptions): Promise<BackupReport> {
   const blobCounts: Copied = { copied: 0, copiedBytes: 0, there: 0 };
   const blobs = withBlobs
     ? await backUpBlobs({
-        blobs: readDiskBlobs(data.blobsDir),
+        blobs: await readBlobs(data.blobs),
         target,
         collected,
         onBlob: (copiedBytes) => {

@@ -1,9 +1,9 @@
 import type { BlobReader } from '#blobs/blob-store.ts';
 import { GrowingBuffer } from '#events/growing-buffer.ts';
 import { errors, isStrataError } from '../errors.ts';
+import { inParallel } from '../in-parallel.ts';
 import { blobFile, blobsOfPart, PARTS } from './blob-files.ts';
 import { HashedBytes, putHashed } from './hashed-bytes.ts';
-import { inParallel } from './in-parallel.ts';
 import type { BackupFile } from './manifest.ts';
 import type { BackupTarget } from './target.ts';
 

@@ -1,9 +1,9 @@
 import type { BlobStore } from '#blobs/blob-store.ts';
 import { errors } from '../errors.ts';
+import { inParallel } from '../in-parallel.ts';
 import type { BlobsRecord } from './blob-backup.ts';
 import { blobFile } from './blob-files.ts';
 import { readVerified } from './hashed-bytes.ts';
-import { inParallel } from './in-parallel.ts';
 import { linesOf } from './lines.ts';
 import type { BackupTarget } from './target.ts';
 

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { BlobsConfig, Config } from '../config.ts';
 
 /** Where a server keeps what cannot be derived. */
 export type DataFolder = {
   readonly dir: string;
   readonly logDir: string;
-  readonly blobsDir: string;
+  readonly blobs: BlobsConfig;
   readonly keysDir: string;
   readonly proofDir: string;
 };
 
 export function dataFolderOf({ dataDir, log, blobs }: Pick<Config, 'dataDir' | 'log' | 'blobs'>): DataFolder {
-  return { ...dataFolderIn(dataDir), logDir: log.dir, blobsDir: blobs.dir };
+  return { ...dataFolderIn(dataDir), logDir: log.dir, blobs };
 }
 
 /** A data folder with everything at its usual place. */
@@ -19,7 +19,7 @@ export function dataFolderIn(dir: string): DataFolder {
   return {
     dir,
     logDir: join(dir, 'log'),
-    blobsDir: join(dir, 'blobs'),
+    blobs: { engine: 'disk', dir: join(dir, 'blobs') },
     keysDir: join(dir, 'keys'),
     proofDir: join(dir, 'tree'),
   };

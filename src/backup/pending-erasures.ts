@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Bus } from '#handling/bus.ts';
 import type { Domain, Principal } from '#handling/domain.ts';
 import { isStrataError } from '../errors.ts';
+import { inParallel } from '../in-parallel.ts';
 import { writeSynced } from './durable-file.ts';
 import { encodeErasures, erasuresInFile } from './erasures.ts';
-import { inParallel } from './in-parallel.ts';
 
 const FILE = 'erasures-due';
 const SENT_AT_ONCE_MAX = 16;

@@ -3,13 +3,14 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { noteCollected } from '#blobs/collected.ts';
-import { openDiskBlobs } from '#blobs/disk.ts';
 import { syncFolder } from '#blobs/folders.ts';
+import { openBlobs } from '#blobs/open.ts';
 import type { EventDefinition } from '#events/definition.ts';
 import type { Codec } from '#events/encoding.ts';
 import type { RecordedEvent } from '#events/event.ts';
 import { writeSubjectKeys } from '#events/subject-key-files.ts';
 import { EpochWriter } from '#log/embedded/new-epoch.ts';
+import type { BlobsConfig } from '../config.ts';
 import { errors } from '../errors.ts';
 import type { Copied } from './backup.ts';
 import { restoreBlobs } from './blob-restore.ts';
@@ -34,6 +35,8 @@ export type RestoreOptions = {
   readonly keysTarget: BackupTarget;
   /** Empty or missing; or what an earlier try left. */
   readonly dir: string;
+  /** Where blobs go; `blobs` in the folder where it is `null`. */
+  readonly blobs: BlobsConfig | null;
   /** Where the log is to end: a position, a time, or a duration back from now; `null` takes all. */
   readonly to: string | null;
   /** Which epoch's backup; the newest where it is `null`. */
@@ -86,7 +89,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const collected = await collectedIn(target, manifests);
 
   await emptyFolder(dir);
-  const data = dataFolderIn(dir);
+  const folder = dataFolderIn(dir);
+  const data = { ...folder, blobs: options.blobs ?? folder.blobs };
   // Those that the log itself erases have no key either, however old the list of the erased is.
   const gone = new Set(erased);
   const position = await restoreLog(options, manifest, manifests[0]!.epoch + 1, end, data, (event) => {
@@ -180,7 +184,7 @@ async function restoreAllBlobs(
   { target }: RestoreOptions,
   { blobs: record }: Manifest,
   collected: ReadonlySet<string>,
-  { blobsDir }: DataFolder,
+  { dir, blobs }: DataFolder,
   onProgress: RestoreOptions['onProgress'],
 ): Promise<Copied | null> {
   if (record === null) return null;
@@ -191,6 +195,7 @@ async function restoreAllBlobs(
     counts.copiedBytes += copiedBytes ?? 0;
     onProgress({ phase: 'blobs', done: counts.copied + counts.there, total: record.blobs });
   };
-  await restoreBlobs({ target, record, collected, blobs: await openDiskBlobs({ dir: blobsDir }), onBlob });
+  const store = await openBlobs({ blobs, dataDir: dir, create: true });
+  await restoreBlobs({ target, record, collected, blobs: store, onBlob });
   return counts;
 }

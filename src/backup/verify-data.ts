@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { readCollected } from '#blobs/collected.ts';
-import { readDiskBlobs } from '#blobs/disk.ts';
+import { readBlobs } from '#blobs/open.ts';
 import { formatPosition } from '#events/position.ts';
 import { readSubjectKeys } from '#events/subject-key-files.ts';
 import { extentOf } from '#log/embedded/group-bytes.ts';
@@ -35,7 +35,7 @@ export async function verifyData(data: DataFolder, options: VerifyOptions): Prom
   const position = await checkLog(data.logDir, log, check, findings, options);
 
   const collected = await readCollected(data.dir);
-  const blobs = readDiskBlobs(data.blobsDir);
+  const blobs = await readBlobs(data.blobs);
   let done = 0;
   const found = await blobCheck.finish(
     {

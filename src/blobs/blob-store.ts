@@ -3,6 +3,8 @@ import type { Readable } from 'node:stream';
 /** Inclusive first byte, inclusive last byte: as HTTP ranges count. */
 export type ByteRange = { readonly first: number; readonly last: number };
 
+export type PresignOptions = { readonly seconds: number; readonly mediaType: string };
+
 /** Bytes received but not yet a blob: inspected first, then kept or dropped. */
 export interface PendingBlob {
   readonly sha256: string;
@@ -14,12 +16,22 @@ export interface PendingBlob {
   drop(): Promise<void>;
 }
 
+/** Where another process, which has no access to the store, makes blobs of many files: with `openDiskBlobs` on these folders. */
+export interface StagedBlobs {
+  readonly dir: string;
+  readonly incomingDir: string;
+  /** Makes all of them blobs of the store. Resolves when they are durable there. */
+  keep(): Promise<void>;
+  /** Removes what is left of it; after `keep` too. */
+  drop(): Promise<void>;
+}
+
 /** Blobs as they are read: all that a process beside the server may do. */
 export type BlobReader = Pick<BlobStore, 'has' | 'size' | 'read' | 'stream' | 'list'>;
 
 /**
  * Blobs by the SHA-256 of their content, 64 lower-case hex digits. A blob never changes, and keeping the same bytes twice
- * keeps one.
+ * keeps one. A store that is not on this machine also throws engine.unavailable and engine.misconfigured.
  */
 export interface BlobStore {
   /**
@@ -28,6 +40,8 @@ export interface BlobStore {
    * blob.write-failed.
    */
   receive(source: AsyncIterable<Uint8Array>, bytesMax: number): Promise<PendingBlob>;
+  /** A place for blobs that another process makes. */
+  stage(): StagedBlobs;
   put(bytes: Uint8Array): Promise<string>;
   has(sha256: string): Promise<boolean>;
   /** Size in bytes. @throws blob.unknown */
@@ -41,4 +55,9 @@ export interface BlobStore {
   delete(sha256: string): Promise<void>;
   /** Deletes a blob unless it was stored, or stored again, at or after the time (ms since 1970); true if it did. */
   deleteStoredBefore(sha256: string, timeMs: number): Promise<boolean>;
+  /**
+   * An address that anybody can read the blob at, without a key, for a time of at most 7 days; there are none where the
+   * method is missing. Whether there is such a blob is not looked at.
+   */
+  presign?(sha256: string, options: PresignOptions): Promise<string>;
 }

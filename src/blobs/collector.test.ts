@@ -61,6 +61,31 @@ test('what ceases to be named is collected whatever its age, a minute later', as
   await vi.waitFor(async () => expect(await all()).toEqual([]));
 });
 
+test('what is stored again while it is marked stays a minute more, for somebody to name it', async () => {
+  const [again, kept] = [await put('again'), await put('kept')];
+  collector.collect([again, kept]);
+  await vi.advanceTimersByTimeAsync(30_000);
+  await Promise.all([put('again'), put('kept')]);
+  await vi.advanceTimersByTimeAsync(31_000);
+  await vi.waitFor(async () => expect((await readCollected(dir)).size).toBe(2));
+  expect(await all()).toHaveLength(2);
+  named.add(kept);
+  await vi.advanceTimersByTimeAsync(61_000);
+  await vi.waitFor(async () => expect(await all()).toEqual([kept]));
+});
+
+test('a deletion that fails is tried again a minute later', async () => {
+  const sha256 = await put('erased');
+  const failing = vi.spyOn(blobs, 'deleteStoredBefore').mockRejectedValueOnce(new Error('the store does not answer'));
+  collector.collect([sha256]);
+  await vi.advanceTimersByTimeAsync(61_000);
+  await vi.waitFor(() => expect(reports).toEqual(['blobs could not be collected']));
+  expect(await all()).toEqual([sha256]);
+  await vi.advanceTimersByTimeAsync(61_000);
+  await vi.waitFor(async () => expect(await all()).toEqual([]));
+  failing.mockRestore();
+});
+
 test('a blob within its grace is left alone', async () => {
   vi.setSystemTime(Date.now() - 23 * HOUR_MS);
   const sha256 = await put('an upload under way');

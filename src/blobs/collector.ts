@@ -5,6 +5,8 @@ import { noteCollected } from './collected.ts';
 const UNNAMED_MS_MAX = 60_000;
 const FIRST_SWEEP_MS = 60_000;
 const SWEEP_EVERY_MS = 6 * 3600 * 1000;
+/** How long deleting is left alone after it failed. */
+const RETRY_MS = 60_000;
 /** Blobs that are looked at together. */
 const BATCH_MAX = 10_000;
 /** Marks beyond are left to the next sweep. */
@@ -91,6 +93,7 @@ export class BlobCollector {
     if (due.length === 0) return;
     const named = await namedAmong(due.map(([sha256]) => sha256));
     const orphans = due.filter(([sha256]) => !named.has(sha256));
+    const storedAgain: string[] = [];
     if (orphans.length > 0) {
       // Noted first: a backup forgets what was collected, and misses what is lost.
       await noteCollected(
@@ -98,10 +101,15 @@ export class BlobCollector {
         orphans.map(([sha256]) => sha256),
       );
       let deleted = 0;
-      for (const [sha256, markedAt] of orphans) if (await blobs.deleteStoredBefore(sha256, markedAt)) deleted += 1;
-      report('blobs that nothing names were deleted', { blobs: deleted });
+      for (const [sha256, markedAt] of orphans) {
+        if (await blobs.deleteStoredBefore(sha256, markedAt)) deleted += 1;
+        else if (await blobs.has(sha256)) storedAgain.push(sha256);
+      }
+      if (deleted > 0) report('blobs that nothing names were deleted', { blobs: deleted });
     }
     for (const [sha256] of due) this.#marked.delete(sha256);
+    // Named by then, or orphans once more. A store that knows times to the second may also have been in doubt.
+    this.collect(storedAgain);
   }
 
   #sweepAfter(delayMs: number): void {
@@ -111,20 +119,25 @@ export class BlobCollector {
     }, delayMs).unref();
   }
 
-  #deleteSoon(): void {
+  #deleteSoon(notBeforeMs = 0): void {
     if (this.#deleteTimer !== null || this.#marked.size === 0 || this.#isClosed) return;
     const [oldest = 0] = this.#marked.values();
-    const delayMs = Math.max(0, oldest + this.#waitMs - this.#options.clock());
+    const delayMs = Math.max(notBeforeMs, oldest + this.#waitMs - this.#options.clock());
     this.#deleteTimer = setTimeout(() => {
       this.#deleteTimer = null;
       this.#work(async () => {
-        await this.#deleteDue();
-        this.#deleteSoon();
+        let notBeforeMs = RETRY_MS;
+        try {
+          await this.#deleteDue();
+          notBeforeMs = 0;
+        } finally {
+          this.#deleteSoon(notBeforeMs);
+        }
       });
     }, delayMs + 1).unref();
   }
 
-  /** One thing after the other. What fails is reported, and tried again by a later sweep. */
+  /** One thing after the other. What fails is reported, and tried again later. */
   #work(work: () => Promise<void>): void {
     this.#working = this.#working.then(async () => {
       if (this.#isClosed) return;

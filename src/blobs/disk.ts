@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { link, mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errors } from '../errors.ts';
-import type { BlobReader, BlobStore, ByteRange, PendingBlob } from './blob-store.ts';
+import type { BlobReader, BlobStore, ByteRange, PendingBlob, StagedBlobs } from './blob-store.ts';
 import { systemCode, writeError } from './disk-errors.ts';
+import { keepOnDisk } from './disk-keep.ts';
 import { Folders, syncFolder } from './folders.ts';
 import { blobPath, incomingDir, isSha256 } from './layout.ts';
-import { receive } from './pending.ts';
+import { once, receive } from './spool.ts';
 
 const FAN_OUT = /^[0-9a-f]{2}$/;
 
@@ -46,15 +48,28 @@ export function readDiskBlobs(dir: string): BlobReader {
 
 class DiskBlobs implements BlobStore {
   readonly #dir: string;
-  readonly #place: { readonly dir: string; readonly incomingDir: string; readonly folders: Folders };
+  readonly #incoming: string;
+  readonly #folders: Folders;
 
   constructor(dir: string, incoming: string) {
     this.#dir = dir;
-    this.#place = { dir, incomingDir: incoming, folders: new Folders(dir) };
+    this.#incoming = incoming;
+    this.#folders = new Folders(dir);
   }
 
   receive(source: AsyncIterable<Uint8Array>, bytesMax: number): Promise<PendingBlob> {
-    return receive(this.#place, source, bytesMax);
+    return receive(this.#incoming, source, bytesMax, (file) => keepOnDisk(this.#dir, this.#folders, file));
+  }
+
+  /** In the store's own folder: what is written there is a blob already. */
+  stage(): StagedBlobs {
+    const temporary = join(this.#incoming, `staged-${randomUUID()}`);
+    return {
+      dir: this.#dir,
+      incomingDir: temporary,
+      keep: async () => {},
+      drop: () => rm(temporary, { recursive: true, force: true }),
+    };
   }
 
   async put(bytes: Uint8Array): Promise<string> {
@@ -100,7 +115,7 @@ class DiskBlobs implements BlobStore {
     const path = blobPath(this.#dir, sha256);
     try {
       await unlink(path);
-      await this.#place.folders.sync(dirname(path));
+      await this.#folders.sync(dirname(path));
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw writeError(error);
     }
@@ -109,15 +124,15 @@ class DiskBlobs implements BlobStore {
   async deleteStoredBefore(sha256: string, timeMs: number): Promise<boolean> {
     const path = blobPath(this.#dir, sha256);
     const before = await stat(path).catch(noneWhenMissing);
-    if (before === null || before.mtimeMs >= timeMs) return false;
+    if (before === null || storedAtMs(before) >= timeMs) return false;
     // Out of the way before its time is looked at: whoever stores it from now on finds none, and stores a blob of its own.
-    const aside = join(this.#place.incomingDir, randomUUID());
+    const aside = join(this.#incoming, randomUUID());
     try {
       await rename(path, aside);
-      const isUntouched = (await stat(aside)).mtimeMs < timeMs;
+      const isUntouched = storedAtMs(await stat(aside)) < timeMs;
       if (!isUntouched) await link(aside, path).catch(unlessThere);
       await unlink(aside);
-      await this.#place.folders.sync(dirname(path));
+      await this.#folders.sync(dirname(path));
       return isUntouched;
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return false;
@@ -126,12 +141,13 @@ class DiskBlobs implements BlobStore {
   }
 }
 
-function unlessThere(error: unknown): void {
-  if (systemCode(error) !== 'EEXIST') throw error;
+/** Never too early: the time that a file is touched with loses some nanoseconds on its way. */
+function storedAtMs({ mtimeMs }: Stats): number {
+  return Math.ceil(mtimeMs);
 }
 
-async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
+function unlessThere(error: unknown): void {
+  if (systemCode(error) !== 'EEXIST') throw error;
 }
 
 async function* namesIn(dir: string): AsyncIterable<string> {

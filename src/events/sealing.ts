@@ -69,6 +69,14 @@ export function openFields(value: Json, keyOf: (subject: string) => Buffer | nul
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, openFields(item, keyOf)]));
 }
 
+/** The subjects of all sealed values in it, some perhaps twice. */
+export function sealedSubjects(value: Json, found: string[] = []): readonly string[] {
+  if (typeof value !== 'object' || value === null) return found;
+  if (isSealed(value)) found.push(value.subject);
+  else for (const item of Object.values(value)) sealedSubjects(item, found);
+  return found;
+}
+
 function isPresent(value: Json | undefined): value is Json {
   return value !== null && value !== undefined;
 }

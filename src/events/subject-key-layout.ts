@@ -12,3 +12,8 @@ export function slotsPath(dir: string): string {
 export function keysPath(dir: string): string {
   return join(dir, 'keys.bin');
 }
+
+/** Names what the folder mirrors. Opening the folder removes it: keys may be made then that are nowhere else. */
+export function mirrorMarkPath(dir: string): string {
+  return join(dir, 'mirror-of');
+}

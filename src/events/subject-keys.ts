@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { constants, readSync } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { open as openLmdb, type RootDatabase } from 'lmdb';
 import { assert } from '../assert.ts';
 import { errors, isStrataError, type StrataError } from '../errors.ts';
 import { RecentKeys } from './recent-keys.ts';
 import type { SubjectKeys } from './sealing.ts';
-import { DESTROYED, KEY_BYTES, keysPath, slotsPath } from './subject-key-layout.ts';
+import { DESTROYED, KEY_BYTES, keysPath, mirrorMarkPath, slotsPath } from './subject-key-layout.ts';
 
 const WAITING_MAX = 100_000;
 
@@ -18,13 +18,22 @@ export type SubjectKeysOptions = {
   readonly cachedMax?: number;
 };
 
+/** Keys in a folder of this machine: all of them, or a mirror of those that several machines share. */
+export interface LocalSubjectKeys extends SubjectKeys {
+  /** The subject's key, `null` where it was destroyed, undefined where there never was one here. */
+  known(subject: string): Buffer | null | undefined;
+  /** Takes over a key that was made elsewhere, unless there is or was one here. Durable when it resolves. */
+  adopt(subject: string, key: Buffer): Promise<void>;
+}
+
 /**
  * Opens the key store: an LMDB tree from subject to slot, and `keys.bin` with one 32-byte key a slot. Keys stand outside of
  * the tree because LMDB copies pages on writing: a key deleted there would stay readable in freed pages, where a slot is
  * overwritten in place. Only one process at a time, which the log's lock sees to.
  */
-export async function openSubjectKeys({ dir, cachedMax = 20_000 }: SubjectKeysOptions): Promise<SubjectKeys> {
+export async function openSubjectKeys({ dir, cachedMax = 20_000 }: SubjectKeysOptions): Promise<LocalSubjectKeys> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  await rm(mirrorMarkPath(dir), { force: true });
   // Without overlapping syncs, a commit is on the disk when it resolves.
   const slots = openLmdb<number, string>({ path: slotsPath(dir), overlappingSync: false });
   const file = await open(keysPath(dir), constants.O_RDWR | constants.O_CREAT, 0o600);
@@ -49,7 +58,7 @@ type Waiting = {
   readonly done: (error: StrataError | null) => void;
 };
 
-class DiskSubjectKeys implements SubjectKeys {
+class DiskSubjectKeys implements LocalSubjectKeys {
   readonly #slots: RootDatabase<number, string>;
   readonly #file: FileHandle;
   readonly #recent: RecentKeys;
@@ -69,9 +78,18 @@ class DiskSubjectKeys implements SubjectKeys {
   }
 
   get(subject: string): Buffer | null {
+    return this.known(subject) ?? null;
+  }
+
+  known(subject: string): Buffer | null | undefined {
     const cached = this.#recent.get(subject);
-    if (cached !== undefined) return cached;
-    return this.#read(subject) ?? null;
+    return cached === undefined ? this.#read(subject) : cached;
+  }
+
+  async adopt(subject: string, key: Buffer): Promise<void> {
+    assert(key.length === KEY_BYTES && !key.equals(DESTROYED), 'a key is 32 random bytes');
+    if (this.known(subject) !== undefined) return;
+    await (this.#making.get(subject) ?? this.#make(subject, key)).catch(unlessErased);
   }
 
   ensure(subjects: readonly string[]): Promise<readonly Buffer[]> {
@@ -84,9 +102,7 @@ class DiskSubjectKeys implements SubjectKeys {
     const slot = this.#slots.get(subject);
     if (slot === undefined) {
       // Never made, and never to be: a slot of zeros from the start.
-      await this.#make(subject, DESTROYED).catch((error) => {
-        if (!isStrataError(error, 'subject.erased')) throw error;
-      });
+      await this.#make(subject, DESTROYED).catch(unlessErased);
       return;
     }
     this.#recent.set(subject, null);
@@ -109,8 +125,7 @@ class DiskSubjectKeys implements SubjectKeys {
   }
 
   async #ensure(subject: string): Promise<Buffer> {
-    const cached = this.#recent.get(subject);
-    const known = cached === undefined ? this.#read(subject) : cached;
+    const known = this.known(subject);
     if (known === null) throw errors.error('subject.erased', 'the key of this data was destroyed');
     return known ?? this.#making.get(subject) ?? this.#make(subject, randomBytes(KEY_BYTES));
   }
@@ -177,6 +192,10 @@ class DiskSubjectKeys implements SubjectKeys {
       });
     });
   }
+}
+
+function unlessErased(error: unknown): void {
+  if (!isStrataError(error, 'subject.erased')) throw error;
 }
 
 function storeError(error: unknown): StrataError {

@@ -5,6 +5,9 @@ import { byteRange } from './byte-range.ts';
 import { matchesTag } from './conditional.ts';
 import type { Exchange } from './exchange.ts';
 
+/** How long whoever was sent to the store may begin to read there. */
+const PRESIGNED_SECONDS = 300;
+
 export type BlobAnswer = {
   readonly sha256: string;
   readonly mediaType: string;
@@ -13,6 +16,8 @@ export type BlobAnswer = {
   readonly ifNoneMatch: string;
   /** The `Range` header, or an empty string. */
   readonly range: string;
+  /** The `Prefer` header (RFC 7240): `redirect` is answered with an address in the store itself, where it has any. */
+  readonly prefer?: string;
   /** 200 unless told. */
   readonly status?: number;
 };
@@ -24,6 +29,10 @@ export async function sendBlob(exchange: Exchange, blobs: BlobStore, answer: Blo
   const headers = [...answer.headers, 'ETag', etag, 'Accept-Ranges', 'bytes'];
   if (status === 200 && matchesTag(answer.ifNoneMatch, etag)) return exchange.sendEmpty(304, headers);
 
+  if (blobs.presign !== undefined && prefersRedirect(answer.prefer)) {
+    const location = await blobs.presign(sha256, { seconds: PRESIGNED_SECONDS, mediaType });
+    return exchange.sendEmpty(307, [...answer.headers, 'Location', location, 'Preference-Applied', 'redirect']);
+  }
   const sizeBytes = await blobs.size(sha256);
   const range = status === 200 ? byteRange(answer.range, sizeBytes) : null;
   if (range === 'outside') {
@@ -48,6 +57,10 @@ export async function sendBlob(exchange: Exchange, blobs: BlobStore, answer: Blo
   }
   exchange.res.cork(() => exchange.writeHead(range === null ? status : 206, mediaType, headers));
   pour(source, exchange, bytes);
+}
+
+function prefersRedirect(prefer = ''): boolean {
+  return prefer.split(',').some((preference) => preference.trim().toLowerCase() === 'redirect');
 }
 
 /** Pipes the stream into an answer of known length. A source that fails ends the connection: its length was promised. */

@@ -1,7 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { incomingDir } from '#blobs/layout.ts';
+import type { BlobStore } from '#blobs/blob-store.ts';
 import { assert } from '../assert.ts';
 import type { Inspector } from './inspector.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -11,8 +8,8 @@ const IMAGE_TIMEOUT_MS = 30_000;
 const ARCHIVE_TIMEOUT_MS = 120_000;
 
 export type InspectorOptions = {
-  /** The folder of the blob store, which files of archives are written to. */
-  readonly blobsDir: string;
+  /** Where files of archives become blobs. */
+  readonly blobs: Pick<BlobStore, 'stage'>;
   /** 2 unless told. */
   readonly processesMax?: number;
   /** Uploads that may wait; 64 unless told. */
@@ -38,15 +35,17 @@ export function createInspector(options: InspectorOptions): Inspector & { readon
       return inspected;
     },
     async archive({ path }) {
-      const temporary = join(incomingDir(options.blobsDir), `archive-${randomUUID()}`);
-      const job = { kind: 'archive', path, blobsDir: options.blobsDir, incomingDir: temporary } as const;
+      const staged = options.blobs.stage();
+      const { dir: blobsDir, incomingDir } = staged;
       try {
+        const job = { kind: 'archive', path, blobsDir, incomingDir } as const;
         const inspected = await pool.run(job, options.timeoutMs ?? ARCHIVE_TIMEOUT_MS);
         assert(inspected.kind === 'archive', 'a worker answers what it was asked');
+        await staged.keep();
         return inspected;
       } finally {
         // A worker that died has left its temporary files.
-        await rm(temporary, { recursive: true, force: true });
+        await staged.drop();
       }
     },
     close: () => pool.close(),

@@ -16,7 +16,7 @@ let inspector: ReturnType<typeof createInspector>;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'strata-inspector-'));
   blobs = await openDiskBlobs({ dir: join(dir, 'blobs') });
-  inspector = createInspector({ blobsDir: join(dir, 'blobs') });
+  inspector = createInspector({ blobs });
 });
 
 afterEach(async () => {
@@ -35,7 +35,7 @@ async function inspectorRunning(code: string, options: Partial<InspectorOptions>
     process.on('message', (job) => { ${code}; jobs += 1; });
     send({ kind: 'ready' });`,
   );
-  inspector = createInspector({ blobsDir: join(dir, 'blobs'), program, ...options });
+  inspector = createInspector({ blobs, program, ...options });
 }
 
 const ANSWER = "send({ kind: 'inspected', result: { kind: 'image', width: process.pid } })";
@@ -115,7 +115,7 @@ test('a worker that hangs is ended', async () => {
 });
 
 test('workers that cannot start are the server failing, not the upload', async () => {
-  inspector = createInspector({ blobsDir: join(dir, 'blobs'), program: join(dir, 'missing.mjs') });
+  inspector = createInspector({ blobs, program: join(dir, 'missing.mjs') });
   await expect(inspector.image(await pending(Buffer.from('x')), 'image/png')).rejects.toMatchObject({
     code: 'server.failed',
   });

@@ -1,25 +1,37 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { assert } from '../assert.ts';
 import { errors, isStrataError } from '../errors.ts';
 import type { PendingBlob } from './blob-store.ts';
-import { systemCode, writeError } from './disk-errors.ts';
-import type { Folders } from './folders.ts';
-import { blobPath } from './layout.ts';
+import { writeError } from './disk-errors.ts';
 
-type Place = { readonly dir: string; readonly incomingDir: string; readonly folders: Folders };
+/** Received bytes in a temporary file of their own. */
+export type SpooledFile = {
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly handle: FileHandle;
+};
 
-/** Streams the source into a temporary file of its own; see `BlobStore.receive`. */
-export async function receive(place: Place, source: AsyncIterable<Uint8Array>, bytesMax: number): Promise<PendingBlob> {
-  const path = join(place.incomingDir, randomUUID());
+/** Makes a blob of a file, which is removed afterwards if it still is where it was. */
+export type KeepFile = (file: SpooledFile) => Promise<void>;
+
+/** Streams the source into a temporary file in `dir`; see `BlobStore.receive`. */
+export async function receive(
+  dir: string,
+  source: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+  keep: KeepFile,
+): Promise<PendingBlob> {
+  const path = join(dir, randomUUID());
   let handle: FileHandle;
   try {
     handle = await open(path, 'wx');
   } catch (error) {
     throw writeError(error);
   }
-  const pending = new DiskPending(place, path, handle);
+  const pending = new SpooledBlob(path, handle, keep);
   try {
     for await (const chunk of failuresNamed(source)) await pending.write(chunk, bytesMax);
   } catch (error) {
@@ -27,6 +39,11 @@ export async function receive(place: Place, source: AsyncIterable<Uint8Array>, b
     throw writeError(error);
   }
   return pending.complete();
+}
+
+/** A source of bytes that are in memory. */
+export async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
 }
 
 /** The source's own failure must not be taken for the disk's. */
@@ -52,19 +69,19 @@ async function* failuresNamed(source: AsyncIterable<Uint8Array>): AsyncIterable<
   }
 }
 
-class DiskPending implements PendingBlob {
+class SpooledBlob implements PendingBlob {
   readonly path: string;
-  readonly #place: Place;
   readonly #handle: FileHandle;
+  readonly #keep: KeepFile;
   readonly #hash = createHash('sha256');
   #bytes = 0;
   #sha256: string | null = null;
   #settled = false;
 
-  constructor(place: Place, path: string, handle: FileHandle) {
-    this.#place = place;
+  constructor(path: string, handle: FileHandle, keep: KeepFile) {
     this.path = path;
     this.#handle = handle;
+    this.#keep = keep;
   }
 
   get sha256(): string {
@@ -94,21 +111,12 @@ class DiskPending implements PendingBlob {
   async keep(): Promise<void> {
     assert(!this.#settled, 'a pending blob is kept or dropped once');
     this.#settled = true;
-    const target = blobPath(this.#place.dir, this.sha256);
-    const folder = dirname(target);
     try {
-      if (await this.#alreadyKept(target)) {
-        await this.#discard();
-      } else {
-        await this.#handle.datasync();
-        await this.#place.folders.make(folder);
-        await rename(this.path, target);
-        await this.#handle.close();
-      }
-      await this.#place.folders.sync(folder);
+      await this.#keep({ path: this.path, sha256: this.sha256, bytes: this.#bytes, handle: this.#handle });
     } catch (error) {
-      await this.#discard();
       throw writeError(error);
+    } finally {
+      await this.#discard();
     }
   }
 
@@ -123,18 +131,5 @@ class DiskPending implements PendingBlob {
   async #discard(): Promise<void> {
     await this.#handle.close().catch(() => undefined);
     await rm(this.path, { force: true }).catch(() => undefined);
-  }
-
-  /** The same bytes under the same name: only touched, so that a collector of orphans takes it for new. */
-  async #alreadyKept(target: string): Promise<boolean> {
-    try {
-      if ((await stat(target)).size !== this.#bytes) return false;
-      const now = new Date();
-      await utimes(target, now, now);
-      return true;
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false;
-      throw error;
-    }
   }
 }
