@@ -1,5 +1,5 @@
 import type { World } from '#commands/world.ts';
-import type { QueryContext, QueryRoute, Reader, Reading } from '#history/routes.ts';
+import { isRendering, type QueryContext, type QueryRoute, type Reader, type Reading } from '#history/routes.ts';
 import { isStrataError } from '#src/errors.ts';
 import type { MemoryDb } from './memory-db.ts';
 
@@ -25,7 +25,7 @@ export class Queries {
   async read(path: string, context: Partial<QueryContext> = {}): Promise<Reading> {
     const route = this.#routes.find((declared) => declared.path === path);
     if (route === undefined) throw new Error(`there is no query ${path}`);
-    return await route.read({
+    const reading = await route.read({
       db: this.#db,
       now: this.#db,
       params: {},
@@ -37,6 +37,7 @@ export class Queries {
       ...context,
       query: route.query.parse(context.query ?? {}) as QueryContext['query'],
     });
+    return isRendering(reading.body) ? { ...reading, body: await reading.body() } : reading;
   }
 
   /** The answer's body, or the code of the refusal. */

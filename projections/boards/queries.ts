@@ -3,6 +3,7 @@ import type { Db } from '#history/db.ts';
 import type { QueryRoute, Reading } from '#history/routes.ts';
 import { defineQuery, listOf, listQuery, listReading, noQuery, pageOf, parsed } from '#projections/queries.ts';
 import { bitsFor, packBitmap } from './bitmap.ts';
+import { lastChangeOf } from './last-change.ts';
 import { pixelQueries } from './pixel-queries.ts';
 import { encodePng } from './png.ts';
 import { PIXELS } from './projection.ts';
@@ -10,6 +11,8 @@ import { SETTINGS, type Settings, settingsOf } from './settings.ts';
 
 /** How long shared caches may keep a whole board: pictures are asked for far more often than they must be new. */
 const PICTURE_MAX_AGE_SECONDS = 3;
+
+const BITMAP = { mediaType: 'application/octet-stream', maxAgeSeconds: PICTURE_MAX_AGE_SECONDS };
 
 const board = z.object({
   board: z.string(),
@@ -50,12 +53,17 @@ export const boardQueries: readonly QueryRoute[] = [
     public: true,
     query: noQuery,
     answers: 'application/octet-stream',
-    read: async ({ db, params }) => {
+    read: ({ db, params }) => {
       const { settings } = settingsOf(db, params.board!);
       // Taken before the pixels: what is placed meanwhile makes the answer newer than it says, never older.
       const reading = boardReading(db, settings.board);
-      const body = await packBitmap(await pixelsOf(db, settings), bitsFor(settings.palette.length));
-      return { ...reading, body, mediaType: 'application/octet-stream', maxAgeSeconds: PICTURE_MAX_AGE_SECONDS };
+      const body = async () => packBitmap(await pixelsOf(db, settings), bitsFor(settings.palette.length));
+      return { ...reading, ...BITMAP, body };
+    },
+    readAhead: async ({ bitmaps, params, atLeast }) => {
+      const found = await bitmaps.read(params.board!, atLeast);
+      if (found === null) return null;
+      return { ...BITMAP, offset: found.changedAt, at: found.offset, public: true, body: found.bytes };
     },
   }),
   defineQuery({
@@ -64,10 +72,10 @@ export const boardQueries: readonly QueryRoute[] = [
     public: true,
     query: noQuery,
     answers: 'image/png',
-    read: async ({ db, params }) => {
+    read: ({ db, params }) => {
       const { settings } = settingsOf(db, params.board!);
       const reading = boardReading(db, settings.board);
-      const body = await encodePng(await pixelsOf(db, settings), settings.width, settings.palette);
+      const body = async () => encodePng(await pixelsOf(db, settings), settings.width, settings.palette);
       return { ...reading, body, mediaType: 'image/png', maxAgeSeconds: PICTURE_MAX_AGE_SECONDS };
     },
   }),
@@ -84,7 +92,6 @@ function pixelsOf(db: Db, { board, width, height }: Settings): Promise<Uint8Arra
 
 /** What the readings of a whole board have in common. */
 function boardReading(db: Db, board: string): Omit<Reading, 'body'> {
-  const lastChange = (at: Db) =>
-    Math.max(at.collection(SETTINGS).lastChange(board), at.raster(PIXELS).lastChange(board));
+  const lastChange = (at: Db) => lastChangeOf(at, board);
   return { offset: lastChange(db), public: true, lastChange };
 }

@@ -1,6 +1,6 @@
 import { boardErrors } from '#commands/boards/errors.ts';
 import type { BoardCreated } from '#commands/boards/events.ts';
-import type { Db, Version } from '#history/db.ts';
+import type { Db } from '#history/db.ts';
 import { parsed } from '#projections/queries.ts';
 
 /** The collection of the boards' settings, by name. A document is what the board was created with. */
@@ -18,17 +18,15 @@ export function settingsOf(db: Db, board: string): { readonly settings: Settings
 /** The longest cooldown of any board: how far back turns that were taken matter. */
 export function longestCooldownSeconds(db: Db): number {
   let longest = 0;
-  for (const version of allSettings(db)) {
-    longest = Math.max(longest, parsed<Settings>(version).cooldownSeconds);
-  }
+  for (const { cooldownSeconds } of allSettings(db)) longest = Math.max(longest, cooldownSeconds);
   return longest;
 }
 
-function* allSettings(db: Db): Iterable<Version> {
+export function* allSettings(db: Db): Iterable<Settings> {
   let cursor: string | null = null;
   do {
     const page = db.collection(SETTINGS).scan({ prefix: '', limit: 1000, ...(cursor !== null && { cursor }) });
-    yield* page.items;
+    for (const version of page.items) yield parsed<Settings>(version);
     cursor = page.next;
   } while (cursor !== null);
 }

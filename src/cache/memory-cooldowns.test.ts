@@ -15,14 +15,23 @@ test('a key waits out its seconds, told in whole ones', () => {
 test('a key given back may be taken at once', () => {
   const cooldowns = memoryCooldowns();
   cooldowns.take('ann', 60, START_MS);
-  cooldowns.giveBack('ann');
+  cooldowns.giveBack('ann', START_MS - 1);
+  expect(cooldowns.take('ann', 60, START_MS)).toBe(60);
+  cooldowns.giveBack('ann', START_MS);
   expect(cooldowns.take('ann', 60, START_MS)).toBe(0);
 });
 
-test('a mark counts from when it was made, and the later one wins', () => {
+test('what is restored counts from when it was taken, and the later take wins', async () => {
   const cooldowns = memoryCooldowns();
-  cooldowns.mark('ann', START_MS - 3000);
-  cooldowns.mark('ann', START_MS - 9000);
+  const takenBeforeMs = [3000, 9000];
+  await cooldowns.restore({
+    windowMs: () => 10_000,
+    tell: (after, mark) => {
+      const to = (after ?? 0) + 1;
+      mark('ann', START_MS - takenBeforeMs[to - 1]!);
+      return { to, more: to < takenBeforeMs.length };
+    },
+  });
   expect(cooldowns.take('ann', 10, START_MS)).toBe(7);
   expect(cooldowns.take('ann', 2, START_MS)).toBe(0);
 });

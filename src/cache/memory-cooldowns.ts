@@ -1,5 +1,5 @@
 import { errors } from '../errors.ts';
-import type { Cooldowns } from './cooldowns.ts';
+import type { Cooldowns, RecentTakes } from './cooldowns.ts';
 
 const MS_PER_SECOND = 1000;
 /** Below this many keys nothing is looked through for expired ones. */
@@ -9,26 +9,18 @@ const KEYS_MAX = 1_000_000;
 
 type Taken = { readonly atMs: number; readonly seconds: number };
 
-export type MemoryCooldownsOptions = {
-  /** How long a mark matters at most, in seconds: the longest cooldown there is. A day unless told. */
-  readonly secondsMax?: number;
-  readonly keysMax?: number;
-};
-
 /** Cooldowns of one process. Expired keys are let go, so memory follows the number of keys that still wait. */
-export function memoryCooldowns(options: MemoryCooldownsOptions = {}): Cooldowns & { readonly size: number } {
-  return new MemoryCooldowns(options.secondsMax ?? 86_400, options.keysMax ?? KEYS_MAX);
+export function memoryCooldowns(options: { readonly keysMax?: number } = {}): MemoryCooldowns {
+  return new MemoryCooldowns(options.keysMax ?? KEYS_MAX);
 }
 
-class MemoryCooldowns implements Cooldowns {
+export class MemoryCooldowns implements Cooldowns {
   readonly #taken = new Map<string, Taken>();
-  readonly #secondsMax: number;
   readonly #keysMax: number;
   #sweepAtKeys = SWEEP_FROM_KEYS;
   #lastMs = 0;
 
-  constructor(secondsMax: number, keysMax: number) {
-    this.#secondsMax = secondsMax;
+  constructor(keysMax: number) {
     this.#keysMax = keysMax;
   }
 
@@ -37,28 +29,34 @@ class MemoryCooldowns implements Cooldowns {
   }
 
   /** @throws server.busy when as many keys as fit are waiting. */
-  take(key: string, seconds: number, nowMs: number): number {
+  take(key: string, seconds: number, atMs: number): number {
     if (seconds <= 0) return 0;
     const taken = this.#taken.get(key);
     if (taken !== undefined) {
-      const leftMs = taken.atMs + seconds * MS_PER_SECOND - nowMs;
+      const leftMs = taken.atMs + seconds * MS_PER_SECOND - atMs;
       if (leftMs > 0) return Math.ceil(leftMs / MS_PER_SECOND);
     }
-    this.#set(key, { atMs: nowMs, seconds }, nowMs);
+    this.#set(key, { atMs, seconds });
     return 0;
   }
 
-  giveBack(key: string): void {
-    this.#taken.delete(key);
+  giveBack(key: string, atMs: number): void {
+    if (this.#taken.get(key)?.atMs === atMs) this.#taken.delete(key);
   }
 
-  mark(key: string, atMs: number): void {
-    const taken = this.#taken.get(key);
-    if (taken === undefined || taken.atMs < atMs) this.#set(key, { atMs, seconds: this.#secondsMax }, atMs);
+  keep(): void {}
+
+  async restore(recent: RecentTakes): Promise<void> {
+    const seconds = recent.windowMs() / MS_PER_SECOND;
+    const mark = (key: string, atMs: number) => {
+      const taken = this.#taken.get(key);
+      if (taken === undefined || taken.atMs < atMs) this.#set(key, { atMs, seconds });
+    };
+    for (let told = recent.tell(null, mark); told.more; ) told = recent.tell(told.to, mark);
   }
 
-  #set(key: string, taken: Taken, nowMs: number): void {
-    this.#lastMs = Math.max(this.#lastMs, nowMs);
+  #set(key: string, taken: Taken): void {
+    this.#lastMs = Math.max(this.#lastMs, taken.atMs);
     if (this.#taken.size >= Math.min(this.#sweepAtKeys, this.#keysMax)) this.#sweep();
     if (this.#taken.size >= this.#keysMax && !this.#taken.has(key)) {
       throw errors.error('server.busy', 'too many cooldowns are running', { retryAfterSeconds: 1 });

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { BoardBitmaps } from '../cache/board-bitmaps.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import type { Db } from './db.ts';
 
@@ -25,11 +26,19 @@ export type QueryContext = {
 /** The only object that is not answered as JSON. */
 export type BlobBody = { readonly blob: string };
 
+/** Bytes that are dear to make: made only where they must be sent, and nobody has made them yet. Of public readings. */
+export type Rendering = () => Promise<Uint8Array>;
+
+/** A rendering is the only function that is a body. */
+export function isRendering(body: Reading['body']): body is Rendering {
+  return typeof body === 'function';
+}
+
 /** What a query answers. `offset` is the last that changed it: the ETag's base. */
 export type Reading = {
   readonly offset: number;
   /** An object is answered as JSON; bytes, or the stored blob of this SHA-256, as they are, under `mediaType`. */
-  readonly body: object | Uint8Array | string | BlobBody;
+  readonly body: object | Uint8Array | string | BlobBody | Rendering;
   /** `application/json` unless told. */
   readonly mediaType?: string;
   /** May be shared by caches: boards and published files. Else `private, no-cache`. */
@@ -58,4 +67,13 @@ export type QueryRoute = {
   readonly answers: z.ZodType | string;
   /** Throws the domain's own 404 for what is not there, and for what the reader may not see. */
   readonly read: (context: QueryContext) => Reading | Promise<Reading>;
+  /**
+   * The state of now at `atLeast` or later, where this process has not folded that yet but all members' bitmaps show it;
+   * `at` is the offset that they stand at.
+   */
+  readonly readAhead?: (context: {
+    readonly bitmaps: BoardBitmaps;
+    readonly params: { readonly [name: string]: string };
+    readonly atLeast: number;
+  }) => Promise<(Reading & { readonly at: number }) | null>;
 };
