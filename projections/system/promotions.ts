@@ -13,7 +13,7 @@ export const promotionsProjection = defineProjection({
   name: 'promotions',
   version: 1,
   structures: [collection(PROMOTIONS)],
-  folds: defineFolds<SystemEvents>({
+  folds: defineFolds<Pick<SystemEvents, 'ProjectionPromoted'>>({
     ProjectionPromoted: ({ projection, version, generation }, _event, context) =>
       context.collection(PROMOTIONS).put(projection, { generation, version }),
   }),

@@ -8,7 +8,9 @@ import { diffCommand } from './commands/diff.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
 import { importCommand } from './commands/import-place.ts';
+import { initCommand } from './commands/init.ts';
 import { logCommand } from './commands/log.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { projectionsCommand } from './commands/projections.ts';
 import { putCommand } from './commands/put.ts';
 import { refsCommand } from './commands/refs.ts';
@@ -60,6 +62,7 @@ export function buildProgram(terminal: Terminal): Command {
   const open: OpenSession = (command) => openSession(command, terminal);
   for (const make of [
     serveCommand,
+    initCommand,
     statusCommand,
     eventsCommand,
     getCommand,
@@ -74,6 +77,7 @@ export function buildProgram(terminal: Terminal): Command {
     auditCommand,
     backupCommand,
     restoreCommand,
+    migrateCommand,
     verifyCommand,
   ]) {
     program.addCommand(make(open));

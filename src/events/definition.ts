@@ -28,8 +28,8 @@ export type EventDefinition = {
   /** The subject that the event erases: once it is on the log, the subject's key is destroyed. `null` for most. */
   readonly erases: ((data: EventData) => string) | null;
   readonly packing: Packing | null;
-  /** How packed data of earlier versions is read, by version. */
-  readonly unpackings: { readonly [version: number]: Packing['unpack'] };
+  /** The packed forms of earlier versions: what they wrote is read, and written again by another engine, as it was. */
+  readonly packings: { readonly [version: number]: Packing };
 };
 
 /** An event type, of version 1 unless told. */
@@ -40,6 +40,11 @@ export function defineEvent(
   for (let from = 1; from < version; from += 1) {
     assert(upcasts[from] !== undefined, `${definition.type} has an upcast from version ${from}`);
   }
-  const defaults = { personal: [], subject: null, erases: null, packing: null, unpackings: {} };
+  const defaults = { personal: [], subject: null, erases: null, packing: null, packings: {} };
   return { ...defaults, ...definition, version, upcasts };
+}
+
+/** How the version packs its data; `null` where it does not. */
+export function packingOf(definition: EventDefinition, version: number): Packing | null {
+  return version === definition.version ? definition.packing : (definition.packings[version] ?? null);
 }

@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { EventDefinition } from './definition.ts';
+import { type EventDefinition, packingOf } from './definition.ts';
 import type { NewEvent, RecordedEvent } from './event.ts';
 import {
   ACTOR_BYTES_MAX,
@@ -122,7 +122,7 @@ class EventCodec implements Codec {
   #writeData({ type, version, data }: NewEvent, stream: string, target: GrowingBuffer): boolean {
     const definition = this.#definitions.get(type);
     assert(definition !== undefined, `the event ${type} is declared`);
-    const packed = definition.version === version ? (definition.packing?.pack(data, stream) ?? null) : null;
+    const packed = packingOf(definition, version)?.pack(data, stream) ?? null;
     if (packed !== null) {
       target.reserve(packed.length);
       target.bytes.set(packed, target.length);

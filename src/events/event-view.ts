@@ -1,5 +1,5 @@
 import { errors } from '../errors.ts';
-import type { EventDefinition, Packing } from './definition.ts';
+import { type EventDefinition, type Packing, packingOf } from './definition.ts';
 import type { EventData, KeyMark, RecordedEvent } from './event.ts';
 import {
   AT_ACTOR_LENGTH,
@@ -163,15 +163,31 @@ export class EventView implements RecordedEvent {
 
   /** The event as an object to keep. */
   toRecorded(): RecordedEvent {
+    return this.#record(this.version, this.data);
+  }
+
+  /**
+   * The event as it was written, in the version of then: encoded again, it gives the same bytes.
+   * @throws event.unknown-version, log.unknown-format as `data` does.
+   */
+  toWritten(): RecordedEvent {
+    const definition = this.#definitions.get(this.type);
+    const written = this.#written;
+    if (definition === undefined || definition.version === written) return this.toRecorded();
+    requireKnownVersion(definition, written, this.#offset);
+    return this.#record(written, this.#readData(packingOf(definition, written)?.unpack));
+  }
+
+  #record(version: number, data: EventData): RecordedEvent {
     return {
       id: this.id,
       type: this.type,
-      version: this.version,
+      version,
       at: this.at,
       actor: this.actor,
       causation: this.causation,
       keyMark: this.keyMark,
-      data: this.data,
+      data,
       stream: this.stream,
       revision: this.revision,
       partition: this.partition,
@@ -209,7 +225,7 @@ export class EventView implements RecordedEvent {
     const written = this.#written;
     if (definition === undefined || definition.version === written) return this.#readData(definition?.packing?.unpack);
     requireKnownVersion(definition, written, this.#offset);
-    return upcast(definition, written, this.#readData(definition.unpackings[written]));
+    return upcast(definition, written, this.#readData(packingOf(definition, written)?.unpack));
   }
 
   /** As it was written. */

@@ -1,23 +1,26 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineEvent, type EventDefinition } from './definition.ts';
+import { defineEvent, type EventDefinition, type Packing } from './definition.ts';
 import { createCodec } from './encoding.ts';
 import type { EventData, RecordedEvent } from './event.ts';
 import { seal } from './sealing.ts';
 
 // A thermometer, over the years: packed tenths of a degree, then a name for its field, then a unit.
-const unpackTenths = (bytes: Uint8Array) => ({ t: bytes[0]! / 10 });
+const tenths: Packing = {
+  pack: ({ t }) => (Number(t) < 25 ? Uint8Array.of(Number(t) * 10) : null),
+  unpack: (bytes) => ({ t: bytes[0]! / 10 }),
+};
 const first = defineEvent({
   type: 'HeatMeasured',
   schema: z.unknown(),
-  packing: { pack: ({ t }) => (Number(t) < 25 ? Uint8Array.of(Number(t) * 10) : null), unpack: unpackTenths },
+  packing: tenths,
 });
 const second = defineEvent({
   type: 'HeatMeasured',
   version: 2,
   schema: z.unknown(),
   upcasts: { 1: ({ t, ...rest }) => ({ ...rest, degrees: t! }) },
-  unpackings: { 1: unpackTenths },
+  packings: { 1: tenths },
 });
 const third = defineEvent({
   ...second,
@@ -69,6 +72,15 @@ test('the bytes stay as they were written', () => {
   const view = read(bytes, third);
   expect(view.data).toBeDefined();
   expect(view.bytes).toEqual(bytes);
+});
+
+test('what an earlier version wrote is written again as it was', () => {
+  for (const data of [{ t: 12.5 }, { t: 30 }]) {
+    const bytes = written(first, data);
+    const event = read(bytes, third).toWritten();
+    expect(event).toEqual(eventOf(1, data));
+    expect(createCodec([third]).bytes(event)).toEqual(bytes);
+  }
 });
 
 test('what is sealed is moved, not opened', () => {

@@ -61,12 +61,15 @@ export interface EventLog {
   readonly id: LogId;
   /** From 1; a restore begins a new epoch. */
   readonly epoch: number;
+  /** True where other members write it too: then a stream or a position may be known elsewhere before it is here. */
+  readonly isShared?: boolean;
   partitionOf(stream: string): number;
   ownerOf(partition: number): OwnedBy;
 
   /**
    * Appends each write, grouped across callers. Order is given when `append` is called: writes of one call in order, and
-   * calls in order. Each write stands or fails alone; all are settled when what they wrote, or what a conflict rests on,
+   * calls in order. Each write stands or fails alone, but for one that names the revision of a write enqueued before it:
+   * that falls with the other, whoever makes the revision then. All are settled when what they wrote, or what a conflict rests on,
    * is synced. Never rejects for what happened to a write.
    */
   append(writes: readonly Write[]): Promise<readonly (Appended | NotAppended)[]>;
@@ -83,7 +86,8 @@ export interface EventLog {
   /**
    * Takes over the writes of another log, each with its ids, revisions and times, its events as they were written
    * (`EventView.toWritten`); into an empty log, or going on with the event after the head where an import ended early:
-   * until one has ended well, `append` is refused. Resolves with the head after it.
+   * until one has ended well, `append` is refused. No write at all ends one that lacked its end only. Resolves with the head
+   * after it.
    */
   import(writes: AsyncIterable<RecordedWrite>): Promise<Position>;
 

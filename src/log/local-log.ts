@@ -1,3 +1,4 @@
+import type { Readings } from '#telemetry/metrics.ts';
 import type { EventLog } from './event-log.ts';
 import type { LogReader } from './log-reader.ts';
 
@@ -12,4 +13,6 @@ export interface LocalLog extends EventLog {
   headOffset(): number;
   /** Reads on this thread, from the caches that the log has. Closing it only empties them. */
   reader(): LogReader;
+  /** What the engine measures itself. */
+  readonly readings?: Readings;
 }

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import type { RestoreReport } from '#src/backup/restore.ts';
+import { type BlobsConfig, readConfig } from '../../config.ts';
 import { usage } from '../failure.ts';
 import type { OpenSession } from '../program.ts';
 import { formatBytes, formatCount, formatDuration, Progress } from '../progress.ts';
 import { paint, type Terminal } from '../terminal.ts';
 
-type Options = { data: string; keys?: string; to?: string; epoch?: string; erasures?: string[] };
+type Options = { data: string; blobs?: string; keys?: string; to?: string; epoch?: string; erasures?: string[] };
 
 /** `strata restore TARGET --data FOLDER`. */
 export function restoreCommand(open: OpenSession): Command {
@@ -16,6 +17,10 @@ export function restoreCommand(open: OpenSession): Command {
     )
     .argument('<target>', 'a folder, or s3://BUCKET/PREFIX?endpoint=URL&region=REGION')
     .requiredOption('--data <folder>', 'the data folder to make; it must be empty or missing')
+    .option(
+      '--blobs <url>',
+      'where the blobs go, as STRATA_BLOBS_URL: s3://BUCKET?endpoint= (default: the data folder)',
+    )
     .option('--keys <target>', 'where the keys are, when they were kept elsewhere')
     .option('--to <when>', 'end the log there: a position, a time (2026-05-01T00:00:00Z), or a duration back (-PT1H)')
     .option('--epoch <number>', "which epoch's backup (default: the newest)")
@@ -45,6 +50,7 @@ export function restoreCommand(open: OpenSession): Command {
           target,
           keysTarget: options.keys === undefined ? target : await openTarget(options.keys),
           dir: options.data,
+          blobs: options.blobs === undefined ? null : blobsAt(terminal, options.blobs),
           to: options.to ?? null,
           epoch,
           erased: new Set(erased.flatMap((subjects) => [...subjects])),
@@ -63,6 +69,11 @@ export function restoreCommand(open: OpenSession): Command {
       }
       terminal.out(json ? `${JSON.stringify(report)}\n` : describeRestore(terminal, report));
     });
+}
+
+/** Where `--blobs` says. @throws config.invalid */
+function blobsAt({ env }: Terminal, url: string): BlobsConfig {
+  return readConfig({ ...env, STRATA_BLOBS_URL: url.includes(':') ? url : `file:${url}` }).blobs;
 }
 
 function describeRestore(terminal: Terminal, report: RestoreReport): string {

@@ -17,6 +17,7 @@ import type {
 } from '#log/event-log.ts';
 import type { LocalLog } from '#log/local-log.ts';
 import type { LogReader } from '#log/log-reader.ts';
+import type { Readings } from '#telemetry/metrics.ts';
 import { errors, type StrataError } from '../../errors.ts';
 import { Appender } from './appender.ts';
 import { type Disk, nodeDisk } from './disk.ts';
@@ -24,6 +25,7 @@ import { refused } from './enqueuer.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { LiveTail } from './live-tail.ts';
 import { SegmentReader } from './log-reader.ts';
+import { requireNotMoved } from './moved.ts';
 import { readBatch, readKeyed, readRange, readStreamRange } from './ranges.ts';
 import { findSegments, recoverLastSegment } from './recovery.ts';
 import { SegmentWriter } from './segment-writer.ts';
@@ -58,7 +60,7 @@ export type EmbeddedLogOptions = {
  * Opens the log in a folder, or makes one there: takes the folder's lock, checks the last segment, and brings the stream
  * index up to date.
  *
- * @throws log.locked, log.corrupt naming the position, log.unknown-format, or what the disk says.
+ * @throws log.locked, log.moved, log.corrupt naming the position, log.unknown-format, or what the disk says.
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
   const { dir, codec, durability, identity } = options;
@@ -68,6 +70,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
   try {
     const lock = lockFolder(dir);
     undo.unshift(() => lock.release());
+    requireNotMoved(dir);
     const recovery = { dir, disk, clock, report, ...(identity !== undefined && { identity }) };
     const segments = await findSegments(recovery);
     const store = openIndexStore(dir, report);
@@ -91,6 +94,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
     const writer = await SegmentWriter.open({ segments, disk, clock, synced, segmentBytesMax, report });
     const { head, endsWithMark } = recovered;
     const tail = new LiveTail(head, (after, to) => readBatch(reader, after, Math.min(to, after + CATCH_UP_EVENTS)));
+    const written = { batches: 0, bytes: 0 };
     appender = new Appender({
       codec,
       clock,
@@ -101,9 +105,13 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
       head,
       endsWithMark,
       lastRecordedAt: reader.latestAt(head),
-      onBatch: (batch, sizeBytes) => tail.push(batch, sizeBytes),
+      onBatch: (batch, sizeBytes) => {
+        written.batches += 1;
+        written.bytes += sizeBytes;
+        tail.push(batch, sizeBytes);
+      },
     });
-    return new EmbeddedLog({ dir, report, lock, reader, index, writer, tail, appender });
+    return new EmbeddedLog({ dir, report, lock, reader, index, writer, tail, appender, written });
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -119,6 +127,7 @@ type Parts = {
   readonly writer: SegmentWriter;
   readonly tail: LiveTail;
   readonly appender: Appender;
+  readonly written: { readonly batches: number; readonly bytes: number };
 };
 
 /** The embedded engine: one process, one folder, one partition; offsets are dense from 1. */
@@ -126,6 +135,7 @@ export class EmbeddedLog implements LocalLog {
   readonly id: string;
   readonly epoch: number;
   readonly dir: string;
+  readonly readings: Readings;
   readonly #parts: Parts;
   readonly #importing: string;
   /** Until an import has ended well, commands must not write between its events. */
@@ -139,6 +149,10 @@ export class EmbeddedLog implements LocalLog {
     this.id = parts.reader.id;
     this.epoch = parts.reader.epoch;
     this.dir = parts.dir;
+    this.readings = {
+      strata_log_batches_total: () => parts.written.batches,
+      strata_log_written_bytes_total: () => parts.written.bytes,
+    };
     this.#importing = importingPath(parts.dir);
     this.#isImporting = existsSync(this.#importing);
   }
@@ -177,29 +191,38 @@ export class EmbeddedLog implements LocalLog {
 
   async import(writes: AsyncIterable<RecordedWrite>): Promise<Position> {
     const { appender } = this.#parts;
-    const next = appender.nextOffset;
+    let results: (Appended | NotAppended)[] = [];
+    let isFirst = true;
+    try {
+      for await (const write of writes) {
+        if (isFirst) await this.#beginImport(write[0]!.offset);
+        isFirst = false;
+        results.push(appender.addRecorded(write));
+        if (appender.pendingBytes < IMPORTED_AT_ONCE_BYTES) continue;
+        throwFailed(await appender.answer(results));
+        results = [];
+      }
+    } finally {
+      // What came before the source failed is kept: the next import goes on after it.
+      await appender.answer(results);
+    }
+    throwFailed(results);
+    await rm(this.#importing, { force: true });
+    this.#isImporting = false;
+    return this.head();
+  }
+
+  async #beginImport(offset: number): Promise<void> {
+    const next = this.#parts.appender.nextOffset;
     if (next > 1 && !this.#isImporting) {
       throw errors.error('request.invalid', 'a log is imported into an empty one only');
     }
+    // Of an empty log nothing is known yet, so that a part of another log can be taken over too.
+    if (next > 1 && offset !== next) {
+      throw errors.error('request.invalid', `the import goes on with the event at ${next}, not at ${offset}`);
+    }
     this.#isImporting = true;
     await writeFile(this.#importing, '');
-    let results: (Appended | NotAppended)[] = [];
-    let isFirst = true;
-    for await (const write of writes) {
-      const { offset } = write[0]!;
-      if (isFirst && next > 1 && offset !== next) {
-        throw errors.error('request.invalid', `the import goes on with the event at ${next}, not at ${offset}`);
-      }
-      isFirst = false;
-      results.push(appender.addRecorded(write));
-      if (appender.pendingBytes < IMPORTED_AT_ONCE_BYTES) continue;
-      throwFailed(await appender.answer(results));
-      results = [];
-    }
-    throwFailed(await appender.answer(results));
-    await rm(this.#importing);
-    this.#isImporting = false;
-    return this.head();
   }
 
   /** Appends writes as another engine has them, in their order. Resolves with them as placed, once they can be read. */

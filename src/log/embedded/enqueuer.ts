@@ -131,11 +131,11 @@ function record(event: NewEvent, stream: string, revision: number, offset: numbe
   return { id, type, version, at, actor, causation, keyMark, data, stream, revision, partition: 0, offset, recordedAt };
 }
 
-function tooLarge(size: string): StrataError {
+export function tooLarge(size: string): StrataError {
   return errors.error('log.write-too-large', `a write of ${size} is more than 256 KiB or 1,000 events`);
 }
 
-function conflict(stream: string, expected: Write['expected'], current: number): StrataError {
+export function conflict(stream: string, expected: Write['expected'], current: number): StrataError {
   const wanted = expected === 'none' ? 'none' : `revision ${expected}`;
   const found = current === -1 ? 'none' : `revision ${current}`;
   return errors.error('stream.revision-conflict', `${stream} has ${found}, not ${wanted}`);

@@ -10,8 +10,8 @@ import { openReplica, type Replica } from './replica.ts';
 const ID = hashOf('an engine');
 const state = z.object({ place: z.int() });
 
-async function open(dir: string, { id = ID, epoch = 1 } = {}): Promise<Replica<{ place: number }>> {
-  const replica = await openReplica({ dir, id, epoch, codec: sampleCodec, state });
+async function open(dir: string, { id = ID, epoch = 1, source = 'a topic' } = {}): Promise<Replica<{ place: number }>> {
+  const replica = await openReplica({ dir, id, epoch, source, codec: sampleCodec, state });
   onTestFinished(() => replica.close());
   return replica;
 }
@@ -77,8 +77,8 @@ test('a replica goes on at the place that was saved, and knows again what came i
   expect(await idsOf(second)).toEqual([0, 1, 2, 3, 4, 5].map((revision) => hashOf(`s ${revision}`)));
 });
 
-test('a replica of another log, or of another epoch, is made again', async () => {
-  for (const other of [{ id: hashOf('another engine') }, { epoch: 2 }]) {
+test('a replica of another log, of another epoch, or read from elsewhere is made again', async () => {
+  for (const other of [{ id: hashOf('another engine') }, { epoch: 2 }, { source: 'another topic' }]) {
     const dir = tempFolder();
     const first = await open(dir);
     await first.replicate(writesOf([3]));

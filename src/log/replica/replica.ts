@@ -17,6 +17,8 @@ export type ReplicaOptions<State> = {
   /** The engine's log; a folder with another one is emptied. */
   readonly id: LogId;
   readonly epoch: number;
+  /** Where the engine has it, as its topic: a replica that was read from elsewhere, as before a migration, is made again. */
+  readonly source: string;
   readonly codec: Codec;
   /** What an engine remembers of where it read. */
   readonly state: z.ZodType<State>;
@@ -43,15 +45,15 @@ export async function openReplica<State>(options: ReplicaOptions<State>): Promis
 }
 
 async function open<State>(options: ReplicaOptions<State>): Promise<Replica<State>> {
-  const { dir, id, epoch, codec, state, prepare = async () => undefined, report } = options;
+  const { dir, id, epoch, source, codec, state, prepare = async () => undefined, report } = options;
   // The engine has it: a sync here would make nothing safer.
   const durability = 'os';
   const identity = { id, epoch };
   const log = await openEmbeddedLog({ dir, codec, durability, identity, ...(report !== undefined && { report }) });
   try {
     const place = readSavedPlace(dir, state);
-    if (place !== null) requirePlace(log, place);
-    return new Replica(log, place, prepare);
+    if (place !== null) requirePlace(log, source, place);
+    return new Replica(log, source, place, prepare);
   } catch (error) {
     await log.close();
     throw error;
@@ -66,11 +68,13 @@ export class Replica<State> {
   readonly saved: State | null;
   /** The offset of the next event that comes from the engine: at most the log's next one. */
   #next: number;
+  readonly #source: string;
   readonly #prepare: Prepare;
   #saving: Promise<void> = Promise.resolve();
 
-  constructor(log: EmbeddedLog, place: SavedPlace<State> | null, prepare: Prepare) {
+  constructor(log: EmbeddedLog, source: string, place: SavedPlace<State> | null, prepare: Prepare) {
     this.log = log;
+    this.#source = source;
     this.#prepare = prepare;
     this.saved = place?.state ?? null;
     this.#next = (place?.offset ?? 0) + 1;
@@ -101,7 +105,7 @@ export class Replica<State> {
   save(state: State): Promise<void> {
     const offset = this.#next - 1;
     const eventId = offset === 0 ? '' : this.log.reader().at(offset).id;
-    const place = { id: this.log.id, epoch: this.log.epoch, offset, eventId, state };
+    const place = { id: this.log.id, epoch: this.log.epoch, source: this.#source, offset, eventId, state };
     this.#saving = this.#saving.then(() => writeSavedPlace(this.log.dir, place));
     return this.#saving;
   }
@@ -135,7 +139,10 @@ function isOfAnotherLog({ dir, id, epoch }: ReplicaOptions<unknown>): boolean {
   return found !== null && (found.header.logId !== id || found.header.epoch !== epoch);
 }
 
-function requirePlace(log: EmbeddedLog, { id, epoch, offset, eventId }: SavedPlace<unknown>): void {
+function requirePlace(log: EmbeddedLog, source: string, place: SavedPlace<unknown>): void {
+  const { id, epoch, offset, eventId } = place;
+  if (place.source !== source)
+    throw errors.error('log.other-engine', `it was read from ${place.source}, not ${source}`);
   if (id !== log.id || epoch !== log.epoch || offset > log.headOffset()) {
     throw errors.error('log.other-engine', `the replica ends at ${log.headOffset()}, and was read up to ${offset}`);
   }

@@ -9,6 +9,8 @@ import { errors } from '../../errors.ts';
 export type SavedPlace<State> = {
   readonly id: LogId;
   readonly epoch: number;
+  /** What was read: places in another topic mean nothing in this one. */
+  readonly source: string;
   readonly offset: number;
   /** The id of the event at `offset`, by which the log is known again; empty for offset 0. */
   readonly eventId: string;
@@ -20,7 +22,14 @@ export type SavedPlace<State> = {
  * @throws log.other-engine for one that cannot be read
  */
 export function readSavedPlace<State>(dir: string, state: z.ZodType<State>): SavedPlace<State> | null {
-  const schema = z.object({ id: z.string(), epoch: z.int(), offset: z.int(), eventId: z.string(), state });
+  const schema = z.object({
+    id: z.string(),
+    epoch: z.int(),
+    source: z.string(),
+    offset: z.int(),
+    eventId: z.string(),
+    state,
+  });
   const path = placePath(dir);
   if (!existsSync(path)) return null;
   try {

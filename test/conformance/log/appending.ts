@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Declare } from '../event-log.suite.ts';
 import { hashOf, note, notes, point } from '../sample-events.ts';
-import { appended, everything, expectWellFormed, outcome, texts } from './results.ts';
+import { appended, everything, expectWellFormed, inOrder, outcome, texts } from './results.ts';
 
 const WRITE_EVENTS_MAX = 1000;
 const WRITE_BYTES_MAX = 256 * 1024;
@@ -154,7 +154,7 @@ export function appending(declare: Declare): void {
     const calls = Array.from({ length: 4 }, (_, call) =>
       appended(log, ...Array.from({ length: 10 }, (_, at) => notes(`s-${at}`, [`${call}${large}`]))),
     );
-    const events = (await Promise.all(calls)).flat();
+    const events = inOrder((await Promise.all(calls)).flat());
     expectWellFormed(events);
     expect(await everything(log)).toEqual(events);
   });

@@ -4,7 +4,7 @@ import type { EventLog } from '#log/event-log.ts';
 import { Random } from '#test/simulation/random.ts';
 import type { Declare } from '../event-log.suite.ts';
 import { note, notes, point } from '../sample-events.ts';
-import { after, beginning, everything, expectWellFormed } from './results.ts';
+import { after, beginning, everything, expectWellFormed, inOrder } from './results.ts';
 
 const STEPS = 60;
 const STREAMS = 6;
@@ -50,10 +50,12 @@ async function writeSome(log: EventLog, events: RecordedEvent[], random: Random)
     });
     return log.append(writes);
   });
+  const made: RecordedEvent[] = [];
   for (const result of (await Promise.all(calls)).flat()) {
-    if (result.ok) events.push(...result.events);
+    if (result.ok) made.push(...result.events);
     else expect(result).toMatchObject({ error: { code: 'stream.revision-conflict' } });
   }
+  events.push(...inOrder(made));
 }
 
 async function readSome(log: EventLog, events: readonly RecordedEvent[], random: Random): Promise<void> {

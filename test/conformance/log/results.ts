@@ -4,13 +4,19 @@ import type { Position } from '#events/position.ts';
 import type { Appended, EventLog, NotAppended, Write } from '#log/event-log.ts';
 import type { Subject } from '../event-log.suite.ts';
 
-/** Appends writes that must succeed; their events in order. */
+/** Appends writes that must succeed; their events in the log's order. */
 export async function appended(log: EventLog, ...writes: readonly Write[]): Promise<RecordedEvent[]> {
   const results = await log.append(writes);
-  return results.flatMap((result) => {
+  const events = results.flatMap((result) => {
     if (!result.ok) throw result.error;
     return result.events;
   });
+  return inOrder(events);
+}
+
+/** As they lie in the log: engines that append streams side by side give them their order. */
+export function inOrder(events: readonly RecordedEvent[]): RecordedEvent[] {
+  return events.toSorted((a, b) => a.offset - b.offset);
 }
 
 /** `ok`, or the code of the error. */
