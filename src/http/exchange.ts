@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { StrataError } from '../errors.ts';
 import { asStrataError, problemOf, refusalHeaders } from './problem.ts';
+import type { RouteCounts } from './route-counts.ts';
 import type { HttpResponse } from './uws.ts';
 
 export const JSON_TYPE = 'application/json';
@@ -13,13 +14,15 @@ const PROBLEM_TYPE = 'application/problem+json';
 const COMMON_FIELDS = [
   'nosniff',
   'Access-Control-Allow-Origin: *',
-  'Access-Control-Expose-Headers: Strata-Position, ETag, Content-Location, Idempotency-Replayed, Retry-After',
+  'Access-Control-Expose-Headers: Strata-Position, ETag, Content-Location, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy',
 ].join('\r\n');
 const JSON_FIELDS = typedFields(JSON_TYPE);
 
 function typedFields(mediaType: string): string {
   return `${mediaType}\r\nX-Content-Type-Options: ${COMMON_FIELDS}`;
 }
+
+const NO_FIELDS: readonly string[] = [];
 
 /** Further header fields as lines of the first one's value. */
 function joined(value: string, headers: readonly string[]): string {
@@ -65,7 +68,14 @@ export class Exchange {
   gone = false;
   /** Called when the client leaves before the answer is complete. */
   whenGone: (() => void) | null = null;
+  /** Header fields of whatever the answer is: flat, name before value. */
+  fields: readonly string[] = NO_FIELDS;
+  /** What it is counted as once it is complete; `null` for none. */
+  counts: RouteCounts | null = null;
   readonly #desk: Desk;
+  readonly #startedMs = performance.now();
+  /** 0 until the answer begins. */
+  #status = 0;
   #finished = false;
 
   constructor(res: HttpResponse, headOnly: boolean, desk: Desk) {
@@ -93,11 +103,13 @@ export class Exchange {
     if (this.#finished) return;
     this.#finished = true;
     this.#desk.underWay -= 1;
+    this.counts?.answered(this.#status, performance.now() - this.#startedMs);
   }
 
   /** Answers. `headers` are flat: name before value. Does nothing when the exchange is over. */
   send(status: number, mediaType: string, body: string | Uint8Array, headers: readonly string[]): void {
     if (!this.begin()) return;
+    this.#status = status;
     if (body.length > COPIED_BYTES_MAX && !this.headOnly) {
       this.#pour(status, mediaType, typeof body === 'string' ? Buffer.from(body) : body, headers);
       return;
@@ -118,10 +130,11 @@ export class Exchange {
   /** An answer without a body: 204 and 304, redirects. */
   sendEmpty(status: number, headers: readonly string[]): void {
     if (!this.begin()) return;
+    this.#status = status;
     this.finish();
     this.res.cork(() => {
       this.res.writeStatus(statusLine(status));
-      this.res.writeHeader('X-Content-Type-Options', joined(COMMON_FIELDS, headers));
+      this.res.writeHeader('X-Content-Type-Options', joined(joined(COMMON_FIELDS, headers), this.fields));
       if (status >= 300 && status !== 304 && !this.headOnly) this.res.end();
       else this.res.endWithoutBody();
     });
@@ -129,11 +142,13 @@ export class Exchange {
 
   /** Status line and header; inside of `cork`, and only for answers that are streamed. */
   writeHead(status: number, mediaType: string, headers: readonly string[]): void {
+    this.#status = status;
     if (status !== 200) this.res.writeStatus(statusLine(status));
-    if (mediaType === JSON_TYPE) this.res.writeHeader('Content-Type', joined(JSON_FIELDS, headers));
+    if (mediaType === JSON_TYPE)
+      this.res.writeHeader('Content-Type', joined(joined(JSON_FIELDS, headers), this.fields));
     else {
       const safe = MEDIA_TYPE.test(mediaType) ? mediaType : 'application/octet-stream';
-      this.res.writeHeader('Content-Type', joined(typedFields(safe), headers));
+      this.res.writeHeader('Content-Type', joined(joined(typedFields(safe), headers), this.fields));
     }
   }
 

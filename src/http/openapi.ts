@@ -42,6 +42,12 @@ const AS_OF_PARAMETER = {
     'a position, an RFC 3339 time, a ref like refs/launch, or a duration back like -PT10M: the state of then',
 };
 
+function metricsOperation(): Operation {
+  const text = { description: 'all metrics', content: { 'text/plain': { schema: { type: 'string' } } } };
+  const summary = "Metrics in Prometheus' text format, for an admin's key or STRATA_METRICS_TOKEN";
+  return { tags: ['operations'], summary, responses: { 200: text, ...REFUSED } };
+}
+
 /** The OpenAPI 3.1 document of all declared routes, from the same schemas that check requests. */
 export function openApiDocument(domains: readonly Domain[]): object {
   const commands = new Map(domains.flatMap((domain) => domain.commands).map((command) => [command.type, command]));
@@ -77,6 +83,7 @@ export function openApiDocument(domains: readonly Domain[]): object {
   ] as const) {
     put(path, 'GET', { tags: ['operations'], summary, security: [], responses: { 200: jsonAnswer('done', {}) } });
   }
+  put('/metrics', 'GET', metricsOperation());
   for (const [path, method, operation] of projectionOperations()) put(path, method, operation);
   put('/v1/clock/accept', 'POST', {
     tags: ['operations'],

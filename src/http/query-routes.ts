@@ -1,28 +1,27 @@
 import type { Principal } from '#handling/domain.ts';
-import type { AsOf } from '#history/as-of.ts';
+import { type AsOf, offsetInEpoch } from '#history/as-of.ts';
 import type { Db } from '#history/db.ts';
 import type { Showing } from '#history/items/items.ts';
-import type { QueryContext, QueryRoute, Reading } from '#history/routes.ts';
+import { isRendering, type QueryContext, type QueryRoute, type Reading, type Rendering } from '#history/routes.ts';
 import { cursorOffset } from '#history/storage/cursor.ts';
+import { assert } from '../assert.ts';
 import { errors } from '../errors.ts';
 import { sendBlob } from './blob-answer.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import type { Callers } from './callers.ts';
 import { matchesTag } from './conditional.ts';
 import { type Exchange, JSON_TYPE } from './exchange.ts';
-import { InTurn } from './in-turn.ts';
 import type { HttpParts } from './parts.ts';
 import { checkQuery } from './query-check.ts';
 import { blobOf, bytesOf, cachingHeaders, locationAt, readerOf, readerTag, tagOfBytes } from './reading-answer.ts';
-import { reachAsOf, waitForPosition } from './reading-position.ts';
+import { reachAsOf, waitForOffset } from './reading-position.ts';
+import { Renderings } from './renderings.ts';
 import { readParams, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 
 const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 /** Reads that wait for a position or a picture. */
 const WAITING_MAX = 10_000;
-/** Pictures and bitmaps that are made: the largest board takes some 100 MiB each. */
-const BYTES_AT_ONCE_MAX = 4;
 
 /** An answer as it goes out; a 304 leaves out the body. */
 type Answer = {
@@ -54,8 +53,21 @@ type Request = {
   readonly rawQuery: string;
   readonly ifNoneMatch: string;
   readonly range: string;
+  readonly prefer: string;
   readonly minPosition: string;
   readonly key: string;
+};
+
+/** A reading whose bytes are to be made. */
+type Rendered = {
+  readonly reading: Reading;
+  readonly render: Rendering;
+  /** The query without `asOf`. */
+  readonly rest: { readonly [name: string]: string };
+  readonly asOf: AsOf | null;
+  readonly checkpoint: number;
+  readonly position: string;
+  readonly headers: readonly string[];
 };
 
 /** Answers the declared queries: at the position asked for, with caching headers, from memory while nothing changed. */
@@ -64,7 +76,7 @@ export class Queries {
   readonly #callers: Callers;
   readonly #showing: Showing;
   readonly #kept = new BoundedCache<Kept>(KEPT_BYTES_MAX);
-  readonly #bytes = new InTurn({ atOnce: BYTES_AT_ONCE_MAX, waitingMax: WAITING_MAX });
+  readonly #renderings: Renderings;
   #waiting = 0;
   #told = { checkpoint: -1, position: '' };
 
@@ -72,6 +84,7 @@ export class Queries {
     this.#parts = parts;
     this.#callers = callers;
     this.#showing = showing;
+    this.#renderings = new Renderings(parts.shared.cache);
   }
 
   /** The handler of one route. `tagNow` stands for what computes the answer: which copies of its projections serve. */
@@ -94,7 +107,8 @@ export class Queries {
       }
       const params = readParams(pattern, req);
       const range = req.getHeader('range');
-      const request = { route, tag, caller, params, url, rawQuery, ifNoneMatch, range, minPosition, key };
+      const prefer = req.getHeader('prefer');
+      const request = { route, tag, caller, params, url, rawQuery, ifNoneMatch, range, prefer, minPosition, key };
       this.#answer(exchange, request).catch((error: unknown) => exchange.refuse(error));
     };
   }
@@ -132,7 +146,11 @@ export class Queries {
     const { asOf: asOfText, ...rest } = readQuery(request.rawQuery);
     // A strict object makes an object.
     const query = checkQuery(route.query, rest) as QueryContext['query'];
-    if (request.minPosition !== '') await waitForPosition(request.minPosition, log, projections);
+    if (request.minPosition !== '') {
+      const atLeast = offsetInEpoch(request.minPosition, log);
+      if (asOfText === undefined && (await this.#readAhead(exchange, request, atLeast))) return;
+      await waitForOffset(atLeast, projections);
+    }
     const asOf = asOfText === undefined ? null : await reachAsOf(asOfText, this.#parts);
     if (exchange.over) return;
 
@@ -141,9 +159,8 @@ export class Queries {
     const cursorAt = pinnedBy(query, asOf);
     const position = this.#position(cursorAt ?? asOf?.offset ?? checkpoint);
     const db = asOf === null ? projections.db() : projections.db(asOf.offset);
-    const read = async () => (exchange.over ? null : await route.read(this.#context(db, query, request)));
-    const reading = typeof route.answers === 'string' ? await this.#bytes.run(read) : await read();
-    if (reading === null || exchange.over) return;
+    const reading = await route.read(this.#context(db, query, request));
+    if (exchange.over) return;
 
     const headers = cachingHeaders(reading, asOf, this.#locationOf(request, position, asOf));
     for (const [name, value] of Object.entries(reading.headers ?? {})) headers.push(name, value);
@@ -151,14 +168,64 @@ export class Queries {
     const blob = blobOf(reading);
     if (blob !== null) {
       headers.push('Strata-Position', position);
-      const { ifNoneMatch, range } = request;
-      await sendBlob(exchange, this.#parts.blobs, { sha256: blob, mediaType, headers, ifNoneMatch, range });
+      const { ifNoneMatch, range, prefer } = request;
+      await sendBlob(exchange, this.#parts.blobs, { sha256: blob, mediaType, headers, ifNoneMatch, range, prefer });
       return;
     }
-    const body = bytesOf(reading);
+    if (isRendering(reading.body)) {
+      await this.#render(exchange, request, {
+        reading,
+        render: reading.body,
+        rest,
+        asOf,
+        checkpoint,
+        position,
+        headers,
+      });
+      return;
+    }
+    const body = bytesOf(reading.body);
     const answer = { mediaType, body, etag: this.#etag(request, reading, asOf, body), headers };
     this.#keep(request, reading, asOf, checkpoint, answer, position);
     this.#send(exchange, answer, position, request.ifNoneMatch);
+  }
+
+  /** Makes the bytes only where the client has others: their tag is known before. */
+  async #render(exchange: Exchange, request: Request, rendered: Rendered): Promise<void> {
+    const { reading, render, rest, asOf, checkpoint, position, headers } = rendered;
+    assert(reading.public === true, 'what is rendered is for everyone');
+    const etag = this.#etag(request, reading, asOf, '');
+    if (request.ifNoneMatch !== '' && matchesTag(request.ifNoneMatch, etag)) {
+      exchange.sendEmpty(304, [...headers, 'ETag', etag, 'Strata-Position', position]);
+      return;
+    }
+    // A picture of now may show more than its tag says; one of the past never does.
+    const name = `${asOf === null ? 'now' : 'past'} ${request.url}?${new URLSearchParams(rest)} ${etag}`;
+    const body = await this.#renderings.of(name, render, () => !exchange.over);
+    if (body === null || exchange.over) return;
+    const answer = { mediaType: reading.mediaType ?? JSON_TYPE, body, etag, headers };
+    this.#keep(request, reading, asOf, checkpoint, answer, position);
+    this.#send(exchange, answer, position, '');
+  }
+
+  /** Answers what is not folded here yet from what members share, where that has come as far: true when it did. */
+  async #readAhead(exchange: Exchange, request: Request, atLeast: number): Promise<boolean> {
+    const { route, params } = request;
+    const { shared, projections } = this.#parts;
+    if (route.readAhead === undefined || shared.boards === null || projections.checkpoint() >= atLeast) return false;
+    // Where it does not answer, there is still the fold to wait for.
+    const reading = await route.readAhead({ bitmaps: shared.boards, params, atLeast }).catch(() => null);
+    if (reading === null || isRendering(reading.body)) return false;
+    const body = bytesOf(reading.body);
+    const headers = cachingHeaders(reading, null, null);
+    const answer = {
+      mediaType: reading.mediaType ?? JSON_TYPE,
+      body,
+      etag: this.#etag(request, reading, null, body),
+      headers,
+    };
+    this.#send(exchange, answer, this.#position(reading.at), request.ifNoneMatch);
+    return true;
   }
 
   #keep(

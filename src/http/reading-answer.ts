@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Principal } from '#handling/domain.ts';
 import type { AsOf } from '#history/as-of.ts';
-import type { Reader, Reading } from '#history/routes.ts';
+import type { Reader, Reading, Rendering } from '#history/routes.ts';
 
 const ANONYMOUS: Reader = { role: 'anonymous', account: null };
 
@@ -46,7 +46,7 @@ export function locationAt(url: string, rawQuery: string, positions: { readonly 
 }
 
 /** The answer's body as it is sent. */
-export function bytesOf({ body }: Reading): string | Uint8Array {
+export function bytesOf(body: Exclude<Reading['body'], Rendering>): string | Uint8Array {
   if (typeof body === 'string' || body instanceof Uint8Array) return body;
   return JSON.stringify(body);
 }

@@ -1,5 +1,7 @@
+import type { Readings } from '#telemetry/metrics.ts';
 import { errors } from '../errors.ts';
 import { type Desk, Exchange, type Report } from './exchange.ts';
+import { RouteCounts, routeReadings } from './route-counts.ts';
 import { type RoutePattern, routePattern } from './route-pattern.ts';
 import type { App, HttpRequest, RouteMethod } from './uws.ts';
 
@@ -11,7 +13,12 @@ export type Handler = (exchange: Exchange, req: HttpRequest, pattern: RoutePatte
 /** Takes a request before all routes: true when it was its own, as those to a dapp's host are. */
 export type Before = (exchange: Exchange, req: HttpRequest) => boolean;
 
-type Entry = { readonly method: Method; readonly pattern: RoutePattern; readonly handler: Handler };
+type Entry = {
+  readonly method: Method;
+  readonly pattern: RoutePattern;
+  readonly handler: Handler;
+  readonly counts: RouteCounts;
+};
 
 const REGISTERED: { readonly [method in Method]: RouteMethod } = {
   GET: 'get',
@@ -27,6 +34,9 @@ const REQUEST_FIELDS =
 /** Collects routes, then hands them to the library, with HEAD, OPTIONS, 404 and 405 for all of them. */
 export class Router {
   readonly #entries: Entry[] = [];
+  /** What no route takes: unknown addresses, other methods, preflights. */
+  readonly #others = new RouteCounts('any', 'none');
+  readonly #counts = [this.#others];
   readonly #before: Before;
   readonly #desk: Desk;
 
@@ -40,14 +50,27 @@ export class Router {
     return this.#desk.underWay;
   }
 
+  /** How requests are read as metrics. */
+  get readings(): Readings {
+    return routeReadings(this.#counts, () => this.#desk.underWay);
+  }
+
   add(method: Method, path: string, handler: Handler): void {
-    this.#entries.push({ method, pattern: routePattern(path), handler });
+    this.#entries.push({ method, pattern: routePattern(path), handler, counts: this.counts(method, path) });
+  }
+
+  /** Counts of their own, for what is told apart by something else than its path. */
+  counts(method: string, route: string): RouteCounts {
+    const counts = new RouteCounts(method, route);
+    this.#counts.push(counts);
+    return counts;
   }
 
   /** All addresses below a path. */
   addBelow(path: string, handler: Handler): void {
     const pattern = routePattern(path);
-    this.#entries.push({ method: 'GET', pattern: { ...pattern, routed: `${pattern.routed}/*` }, handler });
+    const counts = this.counts('GET', `${path}/…`);
+    this.#entries.push({ method: 'GET', pattern: { ...pattern, routed: `${pattern.routed}/*` }, handler, counts });
   }
 
   install(app: App): void {
@@ -76,6 +99,7 @@ export class Router {
   #listener(handler: (exchange: Exchange, req: HttpRequest) => void, headOnly: boolean) {
     return (res: Exchange['res'], req: HttpRequest) => {
       const exchange = new Exchange(res, headOnly, this.#desk);
+      exchange.counts = this.#others;
       try {
         if (!this.#before(exchange, req)) handler(exchange, req);
       } catch (error) {
@@ -89,8 +113,11 @@ export class Router {
 function chooseBySuffix(entries: readonly Entry[]): (exchange: Exchange, req: HttpRequest) => void {
   const only = entries.length === 1 ? entries[0]! : null;
   if (only !== null && only.pattern.suffix === '') {
-    const { handler, pattern } = only;
-    return (exchange, req) => handler(exchange, req, pattern);
+    const { handler, pattern, counts } = only;
+    return (exchange, req) => {
+      exchange.counts = counts;
+      handler(exchange, req, pattern);
+    };
   }
   const longestFirst = entries.toSorted((a, b) => b.pattern.suffix.length - a.pattern.suffix.length);
   return (exchange, req) => {
@@ -99,6 +126,7 @@ function chooseBySuffix(entries: readonly Entry[]): (exchange: Exchange, req: Ht
     if (entry === undefined) {
       throw errors.error('request.unknown-route', `there is nothing at ${req.getUrl().slice(0, 200)}`);
     }
+    exchange.counts = entry.counts;
     entry.handler(exchange, req, entry.pattern);
   };
 }

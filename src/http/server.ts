@@ -4,8 +4,10 @@ import { diffCatalogue } from '#history/items/diff.ts';
 import type { Showing } from '#history/items/items.ts';
 import { createShowing } from '#history/items/showing.ts';
 import { type LiveHub, openLive } from '#live/hub.ts';
+import { ALL_ROLES } from '../config.ts';
 import { errors } from '../errors.ts';
 import { Callers } from './callers.ts';
+import { clusterCommandsHandler } from './cluster-routes.ts';
 import { commandsHandler } from './command-batch.ts';
 import { commandHandler } from './command-routes.ts';
 import { countRoute } from './count-route.ts';
@@ -16,10 +18,12 @@ import { EventJson } from './event-json.ts';
 import { JSON_TYPE } from './exchange.ts';
 import { sendHealth, sendReadiness } from './health-routes.ts';
 import { eventsHandler, streamHandler } from './log-routes.ts';
+import { metricsHandler } from './metrics-route.ts';
 import { openApiDocument } from './openapi.ts';
 import type { HttpParts } from './parts.ts';
 import { addProjectionRoutes } from './projection-routes.ts';
 import { Queries } from './query-routes.ts';
+import { RateGate } from './rate-gate.ts';
 import { revertHandlers } from './revert-routes.ts';
 import { Router } from './router.ts';
 import { addTransparencyRoutes } from './transparency-routes.ts';
@@ -49,43 +53,46 @@ export async function startHttpServer(parts: HttpParts): Promise<HttpServer> {
   const dappUrls = new DappUrls(parts.dappDomain);
   const hosts = new DappHosts(parts.dappDomain);
   const dapps = new DappServer(parts);
+  const { rateLimits: limits } = parts.shared;
+  const gate = limits === null ? null : new RateGate({ ...parts, callers, limits });
+  const { roles = ALL_ROLES } = parts;
   const router = new Router((exchange, req) => {
-    const host = hosts.dappOf(req.getHeader('host'));
+    gate?.pass(exchange, req);
+    const host = roles.has('api') ? hosts.dappOf(req.getHeader('host')) : null;
     if (host === null) return false;
+    exchange.counts = ofDapps;
     dapps.serveHost(exchange, req, host);
     return true;
   }, parts.report);
+  const ofDapps = router.counts('any', 'dapp host');
 
   const showing = createShowing({ ...parts, dappUrl: (label) => dappUrls.of(label) });
-  addDeclared(router, parts, callers, eventJson, showing);
-  router.add('POST', '/v1/commands', commandsHandler(parts.domains, { ...parts, callers, eventJson }));
-  router.add('GET', '/v1/events', eventsHandler({ ...parts, callers, eventJson }));
-  router.add('GET', '/v1/streams/{stream}', streamHandler({ ...parts, callers, eventJson }));
-  addTransparencyRoutes(router, { ...parts, callers });
-  addProjectionRoutes(router, { ...parts, callers });
-  const document = JSON.stringify(openApiDocument(parts.domains));
-  router.add('GET', '/v1/openapi.json', (exchange) => {
-    exchange.send(200, JSON_TYPE, document, ['Cache-Control', 'no-cache']);
-  });
-  router.add('GET', '/v1/live', () => {
-    throw errors.error('live.malformed', 'this address takes WebSocket connections');
-  });
+  if (roles.has('api')) addApi(router, parts, { callers, eventJson, showing, dapps });
+  if (roles.has('live')) {
+    router.add('GET', '/v1/live', () => {
+      throw errors.error('live.malformed', 'this address takes WebSocket connections');
+    });
+  }
+  if (parts.cluster !== undefined) {
+    router.add('POST', '/v1/cluster/commands', clusterCommandsHandler(parts.cluster));
+  }
   router.add('GET', '/healthz', sendHealth);
   router.add('GET', '/readyz', (exchange) => sendReadiness(exchange, parts));
+  router.add('GET', '/metrics', metricsHandler({ ...parts, callers }));
   router.add('POST', '/v1/clock/accept', (exchange, req) => {
     callers.admin(req.getHeader('authorization'));
     parts.acceptClock();
     sendReadiness(exchange, parts);
   });
-  router.add('GET', '/dapps/{dapp}', (exchange, req) => dapps.serveShared(exchange, req));
-  router.addBelow('/dapps/{dapp}', (exchange, req) => dapps.serveShared(exchange, req));
 
-  const live = openLive(app, { ...parts, callers, eventJson });
+  const live = roles.has('live') ? openLive(app, { ...parts, callers, eventJson }) : null;
   router.install(app);
+  parts.metrics.add(router.readings);
+  if (live !== null) parts.metrics.add(live.readings);
 
   const listening = await listen(app, parts.host, parts.port);
   if (listening === null) {
-    live.close();
+    live?.close();
     const message = `cannot be listened on at ${parts.host}: it is taken, or not this machine's`;
     throw errors.error('config.invalid', `port ${parts.port} ${message}`, {
       errors: [{ path: 'STRATA_PORT', message: `${parts.port} ${message}` }],
@@ -97,6 +104,29 @@ export async function startHttpServer(parts: HttpParts): Promise<HttpServer> {
     dappUrl: showing.dappUrl,
     close: () => close(app, router, live, listening),
   };
+}
+
+type ApiParts = {
+  readonly callers: Callers;
+  readonly eventJson: EventJson;
+  readonly showing: Showing;
+  readonly dapps: DappServer;
+};
+
+/** What clients and browsers ask: all of `/v1` but live, and the published dapps. */
+function addApi(router: Router, parts: HttpParts, { callers, eventJson, showing, dapps }: ApiParts): void {
+  addDeclared(router, parts, callers, eventJson, showing);
+  router.add('POST', '/v1/commands', commandsHandler(parts.domains, { ...parts, callers, eventJson }));
+  router.add('GET', '/v1/events', eventsHandler({ ...parts, callers, eventJson }));
+  router.add('GET', '/v1/streams/{stream}', streamHandler({ ...parts, callers, eventJson }));
+  addTransparencyRoutes(router, { ...parts, callers });
+  addProjectionRoutes(router, { ...parts, callers });
+  const document = JSON.stringify(openApiDocument(parts.domains));
+  router.add('GET', '/v1/openapi.json', (exchange) => {
+    exchange.send(200, JSON_TYPE, document, ['Cache-Control', 'no-cache']);
+  });
+  router.add('GET', '/dapps/{dapp}', (exchange, req) => dapps.serveShared(exchange, req));
+  router.addBelow('/dapps/{dapp}', (exchange, req) => dapps.serveShared(exchange, req));
 }
 
 /** The domains' own routes. */
@@ -141,9 +171,9 @@ function copiesOf({ projections: declared }: Domain, projections: RebuildablePro
   };
 }
 
-async function close(app: App, router: Router, live: LiveHub, listening: { stop(): void }): Promise<void> {
+async function close(app: App, router: Router, live: LiveHub | null, listening: { stop(): void }): Promise<void> {
   listening.stop();
-  live.close();
+  live?.close();
   const deadlineMs = performance.now() + DRAIN_MS_MAX;
   while (router.underWay > 0 && performance.now() < deadlineMs) {
     await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));

@@ -28,6 +28,8 @@ export type HttpResponse = {
   /** A piece of a body of known length: [taken, all sent]. */
   tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean];
   getWriteOffset(): number;
+  /** Of the socket, as text in bytes. */
+  getRemoteAddressAsText(): ArrayBuffer;
   close(): HttpResponse;
   onWritable(handler: (offset: number) => boolean): HttpResponse;
   onAborted(handler: () => void): HttpResponse;

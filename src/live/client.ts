@@ -5,6 +5,7 @@ import { asStrataError } from '#http/problem.ts';
 import { parseStrictJson } from '#http/strict-json.ts';
 import type { WebSocket } from '#http/uws.ts';
 import { errors, isStrataError, type StrataError } from '../errors.ts';
+import type { LiveCounts } from './live-counts.ts';
 import { CLOSED, type ClientMessage, clientMessage, errorMessage, subscribedMessage } from './protocol.ts';
 import { type ReplayParts, replay, replayable } from './replay.ts';
 import { stoodAt } from './stood-at.ts';
@@ -20,6 +21,7 @@ const FAREWELL_MS = 10_000;
 
 export type ClientParts = ReplayParts & {
   readonly callers: Callers;
+  readonly counts: LiveCounts;
   readonly report: (message: string, fields: { readonly [name: string]: unknown }) => void;
   /** Bounds the replays under way: false when there are too many. */
   readonly replays: { begin(): boolean; end(): void };
@@ -66,6 +68,7 @@ export class LiveClient {
   dropped(message: ArrayBuffer, isBinary: boolean): void {
     if (this.#farewell !== null) return;
     const position = this.#stoodAt(stoodAt(message, isBinary));
+    this.#parts.counts.dropped += 1;
     const timer = setTimeout(() => this.#socket?.close(), FAREWELL_MS);
     this.#farewell = { reason: tooSlow(position), timer };
     // The library is in the middle of publishing.
@@ -135,6 +138,7 @@ export class LiveClient {
     const { feed } = this.#parts;
     const subscription: Subscription = { topic, joined: false, over: false };
     this.#subscriptions.set(name, subscription);
+    this.#parts.counts.subscriptions += 1;
     feed.watch(topic);
     if (from === null) {
       // Where the topic's others stand: what comes next is told to all of them.
@@ -181,6 +185,7 @@ export class LiveClient {
     const { topic, joined } = subscription;
     subscription.over = true;
     this.#subscriptions.delete(name);
+    this.#parts.counts.subscriptions -= 1;
     this.#parts.feed.unwatch(topic);
     if (!joined) return;
     this.#parts.feed.unlisten(topic);
@@ -216,6 +221,7 @@ export class LiveClient {
 
   #send(message: string | Uint8Array): void {
     if (this.#farewell !== null) return;
+    this.#parts.counts.direct += 1;
     this.#socket?.send(message, typeof message !== 'string');
   }
 

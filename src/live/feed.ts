@@ -4,6 +4,7 @@ import type { App } from '#http/uws.ts';
 import type { Batch, EventLog } from '#log/event-log.ts';
 import { PixelBatch } from './board-frame.ts';
 import { arePixels, gatherPixels } from './board-pixels.ts';
+import type { LiveCounts } from './live-counts.ts';
 import type { PhotoLibraries } from './photo-libraries.ts';
 import { eventMessage } from './protocol.ts';
 import { deliveriesOf, type Topic } from './topics.ts';
@@ -24,6 +25,7 @@ export class LiveFeed {
   readonly #app: App;
   readonly #eventJson: EventJson;
   readonly #libraries: PhotoLibraries;
+  readonly #counts: LiveCounts;
   readonly #batches: AsyncIterator<Batch>;
   readonly #boards = new Map<string, BoardFeed>();
   readonly #audience = new Map<string, number>();
@@ -34,12 +36,18 @@ export class LiveFeed {
 
   constructor(
     app: App,
-    { log, eventJson, libraries }: { log: EventLog; eventJson: EventJson; libraries: PhotoLibraries },
+    {
+      log,
+      eventJson,
+      libraries,
+      counts,
+    }: { log: EventLog; eventJson: EventJson; libraries: PhotoLibraries; counts: LiveCounts },
     failed: (error: unknown) => void,
   ) {
     this.#app = app;
     this.#eventJson = eventJson;
     this.#libraries = libraries;
+    this.#counts = counts;
     this.#seen = log.head();
     this.#batches = log.subscribe(this.#seen)[Symbol.asyncIterator]();
     this.#run().catch((error: unknown) => {
@@ -124,6 +132,7 @@ export class LiveFeed {
           // What was placed before it goes out before it.
           if (topic.startsWith('boards/')) this.#flush(topic.slice('boards/'.length), event.offset - 1, partition);
           const position = this.#eventJson.positionOf(event);
+          this.#counts.events += 1;
           this.#app.publish(channel, eventMessage(topic, position, this.#eventJson.onLog(event, open)));
         }
       }
@@ -149,6 +158,7 @@ export class LiveFeed {
     const position = offset === null ? this.#seen : moved(this.#seen, partition, offset);
     const frame = board.waiting.takeFrame(name, formatPosition(board.framed), formatPosition(position));
     board.framed = position;
+    this.#counts.frames += 1;
     this.#app.publish(`boards/${name}`, frame, true);
   }
 

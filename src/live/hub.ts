@@ -3,9 +3,11 @@ import type { EventJson } from '#http/event-json.ts';
 import { Exchange } from '#http/exchange.ts';
 import type { HttpParts } from '#http/parts.ts';
 import type { App, HttpRequest, HttpResponse, UpgradeContext } from '#http/uws.ts';
+import type { Readings } from '#telemetry/metrics.ts';
 import { errors } from '../errors.ts';
 import { BUFFERED_BYTES_MAX, type ClientData, LiveClient } from './client.ts';
 import { LiveFeed } from './feed.ts';
+import { LiveCounts } from './live-counts.ts';
 import { PhotoLibraries } from './photo-libraries.ts';
 import { CLOSED } from './protocol.ts';
 
@@ -27,6 +29,7 @@ export type LiveParts = Pick<HttpParts, 'log' | 'report'> & {
 export type LiveHub = {
   /** How many clients are connected. */
   connections(): number;
+  readonly readings: Readings;
   /** Tells clients to connect again, and ends. */
   close(): void;
 };
@@ -35,7 +38,8 @@ export type LiveHub = {
 export function openLive(app: App, parts: LiveParts): LiveHub {
   const { log, eventJson, callers, report } = parts;
   const libraries = new PhotoLibraries(log);
-  const feed = new LiveFeed(app, { log, eventJson, libraries }, (error) => {
+  const counts = new LiveCounts();
+  const feed = new LiveFeed(app, { log, eventJson, libraries, counts }, (error) => {
     report('the live feed ended', { error });
     for (const client of clients) client.end(CLOSED.restart, 'the live feed ended; connect again');
   });
@@ -50,7 +54,7 @@ export function openLive(app: App, parts: LiveParts): LiveHub {
       replaying -= 1;
     },
   };
-  const clientParts = { log, feed, eventJson, libraries, callers, report, replays };
+  const clientParts = { log, feed, eventJson, libraries, callers, counts, report, replays };
   const clients = new Set<LiveClient>();
   let closing = false;
   const recheck = setInterval(() => {
@@ -104,6 +108,7 @@ export function openLive(app: App, parts: LiveParts): LiveHub {
 
   return {
     connections: () => clients.size,
+    readings: counts.readings(() => clients.size),
     close: () => {
       closing = true;
       clearInterval(recheck);
