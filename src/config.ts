@@ -47,7 +47,7 @@ export const environment = z.object({
   STRATA_ADVERTISE_URL: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
     .optional()
-    .describe('where the other members reach this one (default: its own address, when it listens on loopback)'),
+    .describe('where the other members reach this one (default: the address that it listens on)'),
   STRATA_LOG_ORIGIN: z
     .string()
     .regex(/^[^\s+]{1,200}$/, { error: 'must have no spaces and no +' })
@@ -61,6 +61,20 @@ export const environment = z.object({
   STRATA_CACHE_URL: engineUrl(['memory', 'redis', 'rediss'], 'redis://127.0.0.1:6379')
     .default('memory:')
     .describe('cache, cooldowns and board bitfields: memory: or redis://HOST:PORT'),
+  STRATA_RATE_LIMIT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('requests a second that each key, and without one each address, may send (default: any number)'),
+  STRATA_TRUSTED_PROXIES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe('how many proxies stand in front, one behind the other: the caller is told by X-Forwarded-For'),
   STRATA_BLOBS_URL: engineUrl(['file', 's3'], 's3://bucket?endpoint=http://127.0.0.1:9000')
     .optional()
     .describe('blob store: file:FOLDER (default: blobs in the data folder) or s3://BUCKET?endpoint=&region=&prefix='),
@@ -77,6 +91,11 @@ export const environment = z.object({
     .max(256)
     .optional()
     .describe('the admin key; without it the first start makes one and prints it'),
+  STRATA_METRICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,256}$/, { error: 'must have 16 to 256 printable ASCII characters and no spaces' })
+    .optional()
+    .describe('token that may read /metrics and nothing else (default: it takes the key of an admin)'),
   STRATA_DAPP_DOMAIN: z
     .string()
     .regex(/^[a-z0-9.-]{1,190}$/, { error: 'must be a domain name' })
@@ -84,13 +103,20 @@ export const environment = z.object({
     .describe('published dapps are served at {dapp}.THIS'),
 });
 
+/** Addresses to listen on that no other process can connect to by name. */
+const EVERY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
+
 /** Variables that the `strata` command reads, and the server does not. */
 const CLIENT_VARIABLES: readonly string[] = ['STRATA_URL', 'STRATA_KEY'];
+
+/** Begins the variables that name components for tests: servers that tests start are given them too. */
+const TEST_PREFIX = 'STRATA_TEST_';
 
 const ROLES = ['api', 'live', 'projector', 'worker'] as const;
 
 /** What a process does; by default all of it. */
 export type Role = (typeof ROLES)[number];
+export const ALL_ROLES: ReadonlySet<Role> = new Set(ROLES);
 
 /** `dir` has the segment files on this machine: the log itself, or the replica of an engine at `url`. */
 export type LogConfig =
@@ -109,11 +135,14 @@ export type Config = {
   readonly tree: { readonly dir: string; readonly origin: string | null; readonly keyPath: string | null };
   readonly blobs: BlobsConfig & { readonly graceMs: number };
   readonly cache: { readonly engine: 'memory' } | { readonly engine: 'redis'; readonly url: string };
+  /** `perSecond`: requests of one caller, `null` for any number. */
+  readonly rateLimit: { readonly perSecond: number | null; readonly trustedProxies: number };
   /** False: what is missing in an engine is an error, not made. */
   readonly create: boolean;
   readonly roles: ReadonlySet<Role>;
   readonly cluster: { readonly secret: string | null; readonly advertiseUrl: string | null };
   readonly adminKey: string | null;
+  readonly metricsToken: string | null;
   readonly dappDomain: string;
 };
 
@@ -124,7 +153,8 @@ export type Config = {
 export function readConfig(env: { readonly [name: string]: string | undefined }): Config {
   const given = Object.fromEntries(
     Object.entries(env).filter(
-      ([name, value]) => name.startsWith('STRATA_') && value !== '' && !CLIENT_VARIABLES.includes(name),
+      ([name, value]) =>
+        name.startsWith('STRATA_') && value !== '' && !name.startsWith(TEST_PREFIX) && !CLIENT_VARIABLES.includes(name),
     ),
   );
   const parsed = environment.strict().safeParse(given);
@@ -150,6 +180,16 @@ export function readConfig(env: { readonly [name: string]: string | undefined })
     if (cache.engine === 'memory') found.push({ path: 'STRATA_CACHE_URL', message: `redis://HOST:PORT ${why}` });
     if (blobs.engine === 'disk') found.push({ path: 'STRATA_BLOBS_URL', message: `s3://BUCKET ${why}` });
     if (values.STRATA_CLUSTER_SECRET === undefined) found.push({ path: 'STRATA_CLUSTER_SECRET', message: why });
+    if (values.STRATA_ADVERTISE_URL === undefined && EVERY_ADDRESS.includes(values.STRATA_HOST)) {
+      const message = `is needed beside STRATA_HOST=${values.STRATA_HOST}: that says not where others reach this process`;
+      found.push({ path: 'STRATA_ADVERTISE_URL', message });
+    }
+  } else {
+    // Nobody else can open the log, so what this process does not do is not done.
+    for (const role of ['projector', 'worker'] as const) {
+      if (roles.has(role)) continue;
+      found.push({ path: 'STRATA_ROLES', message: `must have ${role} where the log is a folder of this process` });
+    }
   }
   if (found.length > 0) throw invalid(found);
   return {
@@ -164,6 +204,7 @@ export function readConfig(env: { readonly [name: string]: string | undefined })
     },
     blobs: { ...blobs, graceMs: values.STRATA_BLOB_GRACE_SECONDS * 1000 },
     cache,
+    rateLimit: { perSecond: values.STRATA_RATE_LIMIT ?? null, trustedProxies: values.STRATA_TRUSTED_PROXIES },
     create: values.STRATA_CREATE === 'missing',
     roles,
     cluster: {
@@ -171,8 +212,31 @@ export function readConfig(env: { readonly [name: string]: string | undefined })
       advertiseUrl: values.STRATA_ADVERTISE_URL ?? null,
     },
     adminKey: values.STRATA_ADMIN_KEY ?? null,
+    metricsToken: values.STRATA_METRICS_TOKEN ?? null,
     dappDomain: values.STRATA_DAPP_DOMAIN,
   };
+}
+
+/** What a log's URL means, as STRATA_LOG_URL takes it. @throws config.invalid */
+export function readLogUrl(url: string, dataDir: string): LogConfig {
+  return readUrl('STRATA_LOG_URL', url, (mistakes) => logConfig(url, dataDir, mistakes));
+}
+
+/** What a blob store's URL means, as STRATA_BLOBS_URL takes it. @throws config.invalid */
+export function readBlobsUrl(url: string): BlobsConfig {
+  return readUrl('STRATA_BLOBS_URL', url, (mistakes) => blobsConfig(url, mistakes));
+}
+
+function readUrl<Value>(
+  name: 'STRATA_LOG_URL' | 'STRATA_BLOBS_URL',
+  url: string,
+  read: (mistakes: Mistakes) => Value,
+): Value {
+  const { error } = environment.shape[name].safeParse(url);
+  const mistakes: Mistakes = (error?.issues ?? []).map(({ message }) => ({ path: name, message }));
+  const value = read(mistakes);
+  if (mistakes.length > 0) throw invalid(mistakes);
+  return value;
 }
 
 type Mistakes = { path: string; message: string }[];

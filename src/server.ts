@@ -1,28 +1,32 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlobCollector } from '#blobs/collector.ts';
-import { openDiskBlobs } from '#blobs/disk.ts';
-import type { Cooldowns } from '#cache/cooldowns.ts';
-import { memoryCooldowns } from '#cache/memory-cooldowns.ts';
+import { MeteredBlobs } from '#blobs/metered-blobs.ts';
+import { openBlobs } from '#blobs/open.ts';
+import { openCache } from '#cache/open-cache.ts';
 import { createCodec } from '#events/encoding.ts';
-import { openSubjectKeys } from '#events/subject-keys.ts';
+import { AppendCounts } from '#handling/append-counts.ts';
 import { catalogue } from '#handling/catalogue.ts';
 import { createBus } from '#handling/command-bus.ts';
 import { ErasureRunner } from '#handling/erasure-runner.ts';
+import { MeteredBus } from '#handling/metered-bus.ts';
 import { namedAmong } from '#handling/named-blobs.ts';
 import { ReactorRunner } from '#handling/reactor-runner.ts';
+import { recentAdmissions } from '#handling/recent-admissions.ts';
 import type { Projections } from '#history/db.ts';
 import { openProjections } from '#history/folding/projections.ts';
 import type { WarmFoldThread } from '#history/folding/warm-fold-thread.ts';
 import type { Health } from '#http/parts.ts';
 import { startHttpServer } from '#http/server.ts';
-import { type EmbeddedLog, openEmbeddedLog } from '#log/embedded/embedded-log.ts';
+import { BitmapFeeder } from '#live/bitmap-feeder.ts';
+import type { LocalLog } from '#log/local-log.ts';
 import { openTransparencyLog, type TransparencyLog } from '#log/transparency/transparency-log.ts';
 import { deployOf } from '#projections/dapps/deploys.ts';
 import { publishedDeploy } from '#projections/dapps/registry.ts';
 import { promotionOf } from '#projections/system/promotions.ts';
 import { watchClock } from '#telemetry/clock-watch.ts';
 import { createLogger, type Logger } from '#telemetry/log.ts';
+import { Metrics } from '#telemetry/metrics.ts';
 import { createInspector } from '#workers/create-inspector.ts';
 import { authenticator, firstAdminKey } from './admin.ts';
 import { replayErasures } from './backup/pending-erasures.ts';
@@ -30,7 +34,9 @@ import { requireFinishedRestore } from './backup/restore-marker.ts';
 import type { Config } from './config.ts';
 import { domains } from './domains.ts';
 import { type Embedded, embed } from './embedded.ts';
+import { freePort, openEngines } from './engines.ts';
 import { errors, isStrataError, type StrataError } from './errors.ts';
+import { serverReadings } from './readings.ts';
 
 const PROJECTOR_URL = new URL('./projector.ts', import.meta.url);
 /** How often a long catching up is reported. */
@@ -61,12 +67,16 @@ export async function startServer(
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
 
   requireFinishedRestore(config.dataDir);
-  const log = await openEmbeddedLog({ ...config.log, codec, report: (message) => logger.warn(message) });
-  const closing: (() => Promise<unknown>)[] = [() => log.close()];
+  const sharesLog = config.log.engine !== 'embedded';
+  // The other members are told where this one is before it listens.
+  const port = sharesLog && config.port === 0 ? await freePort(config.host) : config.port;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const address = config.cluster.advertiseUrl ?? `http://${host}:${port}`;
+  const engines = await openEngines({ config, codec, address, report: (message) => logger.warn(message) });
+  const { log, keys } = engines;
+  const closing: (() => Promise<unknown>)[] = [() => engines.close()];
   try {
-    const keys = await openSubjectKeys({ dir: join(config.dataDir, 'keys') });
-    closing.unshift(() => keys.close());
-    const blobs = await openDiskBlobs({ dir: config.blobs.dir });
+    const blobs = new MeteredBlobs(await openBlobs(config));
     const projections = await openProjections({
       dir: config.dataDir,
       logDir: config.log.dir,
@@ -84,7 +94,7 @@ export async function startServer(
       logDir: config.log.dir,
       reader: log.reader(),
       synced: log.headOffset(),
-      syncsLog: config.log.durability === 'os',
+      syncsLog: config.log.engine !== 'embedded' || config.log.durability === 'os',
       origin: config.tree.origin ?? `strata/${log.id}`,
       keyPath: config.tree.keyPath,
       report: (message) => logger.warn(message),
@@ -98,28 +108,48 @@ export async function startServer(
     const reader = log.reader();
     const lastRecordedAt = headAtStart === 0 ? 0 : reader.at(headAtStart).recordedAt;
     const clock = watchClock({ lastRecordedAt });
-    const cooldowns = memoryCooldowns();
+    const cache = await openCache({
+      config: config.cache,
+      perSecond: config.rateLimit.perSecond,
+      log,
+      shared: sharesLog,
+      clock: Date.now,
+      report: (message) => logger.warn(message),
+    });
+    closing.unshift(() => cache.close());
     let starting: StrataError | null = errors.error('server.busy', 'the server is starting', { retryAfterSeconds: 1 });
     let unfollowed: StrataError | null = null;
     const fault = (): StrataError | null => starting ?? unfollowed ?? clock.fault() ?? log.fault();
-    const bus = createBus({
+    const appends = new AppendCounts();
+    const decidingBus = createBus({
       log,
       catalogue: known,
       keys,
-      cooldowns,
+      cooldowns: cache.cooldowns,
       clock: Date.now,
       notBefore: lastRecordedAt,
       lagMs: () => projections.lagMs(),
       fault,
+      sharesLog,
+      appends,
     });
+    const bus = new MeteredBus(decidingBus, known.commands.keys());
     closing.unshift(() => bus.close());
-    const inspector = createInspector({ blobsDir: config.blobs.dir });
+    const inspector = createInspector({ blobs });
     closing.unshift(() => inspector.close());
+
+    const health = () => healthOf([fault(), foldFault(projections), treeFault(transparency)]);
+    const metrics = new Metrics((message, fields) => logger.warn(message, fields));
+    metrics.add(serverReadings({ config, log, projections, transparency, health }));
+    if (log.readings !== undefined) metrics.add(log.readings);
+    metrics.add(appends.readings);
+    metrics.add(bus.readings);
+    metrics.add(blobs.readings);
 
     // It listens before it is ready, so that whoever starts it can ask how far it has come.
     const http = await startHttpServer({
       host: config.host,
-      port: config.port,
+      port,
       dappDomain: config.dappDomain,
       domains,
       bus,
@@ -130,11 +160,20 @@ export async function startServer(
       inspector,
       keys,
       dapps: { published: publishedDeploy, deploy: deployOf },
+      shared: cache,
+      trustedProxies: config.rateLimit.trustedProxies,
       authenticate: authenticator(config.adminKey, projections),
       eventAt: (offset) => reader.at(offset),
-      health: () => healthOf([fault(), foldFault(projections), treeFault(transparency)]),
+      health,
+      metrics,
+      metricsToken: config.metricsToken,
       acceptClock: () => clock.acknowledge(),
-      status: () => ({ head: log.headOffset(), checkpoint: projections.checkpoint(), lagMs: projections.lagMs() }),
+      status: () => ({
+        head: log.headOffset(),
+        checkpoint: projections.checkpoint(),
+        lagMs: projections.lagMs(),
+        cache: cache.fault()?.code ?? null,
+      }),
       report: (message, fields) => logger.error(message, fields),
     });
     closing.unshift(() => http.close());
@@ -144,16 +183,34 @@ export async function startServer(
       unfollowed = isStrataError(cause) ? cause : errors.error('server.failed', 'the log is not followed', { cause });
     });
     await caughtUp(projections, headAtStart, logger);
-    markRecentAdmissions(log, projections, cooldowns);
+    await cache.cooldowns.restore(
+      recentAdmissions({
+        domains,
+        reader,
+        headOffset: () => log.headOffset(),
+        db: () => projections.db(),
+        clock: Date.now,
+      }),
+    );
     starting = null;
     const erasedAgain = await replayErasures(config.dataDir, bus, domains);
     if (erasedAgain > 0) logger.info('what was erased since the backup is erased again', { subjects: erasedAgain });
     const adminKey = config.adminKey === null ? await firstAdminKey(bus, log) : null;
     await caughtUp(projections, log.headOffset(), logger);
+    if (cache.boards !== null) {
+      const feeder = BitmapFeeder.start({
+        log,
+        bitmaps: cache.boards,
+        projections,
+        report: (message, fields) => logger.warn(message, fields),
+      });
+      closing.unshift(() => feeder.close());
+    }
     const reactors = ReactorRunner.start({
       dir: join(config.dataDir, 'reactors'),
       log,
       bus,
+      sharesLog,
       reactors: domains.flatMap((domain) => domain.reactors),
       clock: Date.now,
       report: (message, fields) => logger.warn(message, fields),
@@ -175,12 +232,12 @@ export async function startServer(
       domains,
       keys,
       bus,
+      sharesLog,
       projections,
       collectBlobs: (sha256s) => collector.collect(sha256s),
       report: (message, fields) => logger.warn(message, fields),
     });
     closing.unshift(() => erasures.close());
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     const strata = embed({ log, reader, projections, bus, keys, domains, dappUrl: http.dappUrl });
     return { url: `http://${host}:${http.port}`, adminKey, strata, close: () => inOrder(closing) };
   } catch (error) {
@@ -190,7 +247,7 @@ export async function startServer(
 }
 
 /** Tells those that follow the log of every batch that it has synced, until it closes. */
-async function advanceWithTheLog(log: EmbeddedLog, followers: readonly { advance(to: number): void }[]): Promise<void> {
+async function advanceWithTheLog(log: LocalLog, followers: readonly { advance(to: number): void }[]): Promise<void> {
   for (const follower of followers) follower.advance(log.headOffset());
   for await (const { to } of log.subscribe(log.head())) for (const follower of followers) follower.advance(to);
 }
@@ -208,21 +265,6 @@ async function caughtUp(projections: Projections, head: number, logger: Logger):
       if (!isStrataError(error, 'history.not-yet') || isOver) throw error;
       logger.info('projections are catching up', { checkpoint: projections.checkpoint(), head });
     }
-  }
-}
-
-/** What was admitted in the last seconds of the log still counts after a start. */
-function markRecentAdmissions(log: EmbeddedLog, projections: Projections, cooldowns: Cooldowns): void {
-  const reader = log.reader();
-  const head = log.headOffset();
-  for (const { admissions } of domains) {
-    if (admissions === undefined) continue;
-    const windowMs = admissions.windowSeconds(projections.db()) * 1000;
-    if (windowMs === 0) continue;
-    reader.visit(reader.offsetAtTime(Date.now() - windowMs, head), head, (event) => {
-      const key = admissions.keyOf(event);
-      if (key !== null) cooldowns.mark(key, event.at);
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Appended, EventLog, NotAppended, Write } from '#log/event-log.ts';
 import { errors } from '../errors.ts';
+import type { AppendCounts } from './append-counts.ts';
 
 /** Writes handed to the log at once at most. */
 const BATCH_WRITES_MAX = 4096;
@@ -7,19 +8,17 @@ const BATCH_WRITES_MAX = 4096;
 const LAG_ALLOWED_MS = 1000;
 const HOLD_BACK_MS_MAX = 200;
 
-type Settled = (result: Appended | NotAppended) => void;
+export type Settled = (result: Appended | NotAppended) => void;
 
 /**
  * What commands enqueue in one turn of the event loop, handed to the log as one batch; and answers that wait, with it,
  * for the sync of what they rest on.
  */
 export class AppendQueue {
-  /** How many batches had a write that failed: a refusal decided before it rests on sand. */
-  failures = 0;
-
   readonly #log: EventLog;
   readonly #lagMs: () => number;
   readonly #forget: (stream: string) => void;
+  readonly #counts: AppendCounts | undefined;
   #writes: Write[] = [];
   #settled: Settled[] = [];
   #after: (() => void)[] = [];
@@ -27,10 +26,11 @@ export class AppendQueue {
   #unsynced = 0;
 
   /** `forget` is told of every stream whose write failed, before anything is answered. */
-  constructor(log: EventLog, lagMs: () => number, forget: (stream: string) => void) {
+  constructor(log: EventLog, lagMs: () => number, forget: (stream: string) => void, counts?: AppendCounts) {
     this.#log = log;
     this.#lagMs = lagMs;
     this.#forget = forget;
+    this.#counts = counts;
   }
 
   push(write: Write, settled: Settled): void {
@@ -55,6 +55,11 @@ export class AppendQueue {
     return this.#writes.some((write) => write.stream === stream);
   }
 
+  /** True while a write to the stream may not be synced yet. */
+  isUnsettled(stream: string): boolean {
+    return this.#unsynced > 0 || this.holds(stream);
+  }
+
   /** Resolves once all that is enqueued is synced or has failed. */
   settled(): Promise<void> {
     return new Promise((resolve) => this.afterSync(resolve));
@@ -63,9 +68,7 @@ export class AppendQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const lagMs = this.#lagMs();
-    if (lagMs <= LAG_ALLOWED_MS) setImmediate(this.#flush);
-    else setTimeout(this.#flush, Math.min(HOLD_BACK_MS_MAX, lagMs / 20));
+    scheduleFlush(this.#lagMs(), this.#flush);
   }
 
   readonly #flush = (): void => {
@@ -89,8 +92,11 @@ export class AppendQueue {
       await this.#log.settled();
       return [];
     }
+    const startedMs = performance.now();
     try {
-      return await this.#log.append(writes);
+      const results = await this.#log.append(writes);
+      this.#counts?.settled(results, performance.now() - startedMs);
+      return results;
     } catch (cause) {
       const error = errors.error('command.outcome-unknown', 'the log did not say what became of the write', { cause });
       return writes.map(() => ({ ok: false, error }));
@@ -99,8 +105,12 @@ export class AppendQueue {
 
   #forgetFailed(writes: readonly Write[], results: readonly (Appended | NotAppended)[]): void {
     const failed = writes.filter((_, at) => results[at]?.ok !== true);
-    if (failed.length === 0) return;
-    this.failures += 1;
     for (const { stream } of failed) this.#forget(stream);
   }
+}
+
+/** At the end of this turn; later where the projections lag. */
+export function scheduleFlush(lagMs: number, flush: () => void): void {
+  if (lagMs <= LAG_ALLOWED_MS) setImmediate(flush);
+  else setTimeout(flush, Math.min(HOLD_BACK_MS_MAX, lagMs / 20));
 }

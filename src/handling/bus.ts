@@ -1,5 +1,6 @@
 import type { StrataError } from '../errors.ts';
-import type { Accepted, Principal } from './domain.ts';
+import type { AddressedCommand } from './addressed-command.ts';
+import type { Accepted, Command, Principal } from './domain.ts';
 
 export type CommandRequest = {
   readonly type: string;
@@ -14,6 +15,8 @@ export type CommandRequest = {
   readonly expected: { readonly revision: number; readonly as: 'conflict' | 'precondition' } | null;
   /** Id of the event that a reactor answers; only reactors set it. */
   readonly causation?: string;
+  /** What another member made for it already: its stream's name may rest on that. */
+  readonly made?: Command['made'];
 };
 
 export type Result = Accepted | StrataError;
@@ -29,4 +32,10 @@ export interface Bus {
   handle(request: CommandRequest): Promise<Accepted>;
   /** Resolves when all that was submitted is answered; later submissions are refused with `server.busy`. */
   close(): Promise<void>;
+}
+
+/** The bus of this member: it decides only what this member owns, and refuses the rest with `partition.moving`. */
+export interface LocalBus extends Bus {
+  /** As `submit`, for a command that was addressed already. */
+  take(command: AddressedCommand, done: (result: Result) => void): void;
 }

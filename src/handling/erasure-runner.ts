@@ -11,8 +11,12 @@ import type { Domain, ErasedWith, Principal } from './domain.ts';
 
 /** How long what fails is left alone. */
 const RETRY_MS = 1000;
+/** How often a member looks whether the owner is done. */
+const LOOK_MS = 100;
 /** How long projections may take to follow the log. */
 const WAIT_MS_MAX = 5_000;
+/** How long a member leaves it to the owner of the erased stream to erase what belonged to it. */
+const LEFT_TO_OWNER_MS = 10_000;
 /** Keys destroyed at once at most. */
 const KEYS_AT_ONCE_MAX = 32;
 /** The cursor is written at the latest after so many events without an erasure. */
@@ -24,7 +28,7 @@ const CALLER: Principal = { role: 'system', account: null, actor: 'reactor:erasu
 export type ErasuresOptions = {
   /** A folder of its own, for the cursor. */
   readonly dir: string;
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'epoch' | 'head' | 'isShared' | 'ownerOf' | 'partitionOf' | 'subscribe'>;
   readonly catalogue: Catalogue;
   readonly domains: readonly Domain[];
   readonly keys: SubjectKeys;
@@ -39,6 +43,9 @@ export type ErasuresOptions = {
  * Does what follows from events that erase a subject, after their sync: destroys the subject's key, erases what belonged to
  * it by commands, and has blobs collected that lost their last reference. Every step is safe to repeat, and the cursor moves
  * when all of them are done: what a crash cuts short is done again. Folds destroy documents by themselves.
+ *
+ * Where members share the log each of them does this, because each has copies of keys. Commands are the owner's to send;
+ * the others wait until nothing is left, and send them when that takes too long.
  */
 export class ErasureRunner {
   readonly #options: ErasuresOptions;
@@ -101,14 +108,24 @@ export class ErasureRunner {
   async #eraseWith(event: RecordedEvent): Promise<boolean> {
     const { domains, log, projections } = this.#options;
     const erasedWith = domains.map((domain) => domain.erasedWith).filter((each) => each !== undefined);
+    const sinceMs = performance.now();
     for (let { offset } = event; !this.#isClosed; offset = log.head().offsets[event.partition]!) {
       await projections.waitFor(offset, WAIT_MS_MAX);
       const db = projections.db();
       const commands = erasedWith.flatMap((left) => left(event, db));
       if (commands.length === 0) return true;
+      if (!this.#isMine(event) && performance.now() - sinceMs < LEFT_TO_OWNER_MS) {
+        await setTimeout(LOOK_MS);
+        continue;
+      }
       await Promise.all(commands.map((command) => this.#send(command, event)));
     }
     return false;
+  }
+
+  #isMine({ stream }: RecordedEvent): boolean {
+    const { log } = this.#options;
+    return log.isShared !== true || log.ownerOf(log.partitionOf(stream)) === 'here';
   }
 
   /** Without an idempotency key: what is erased already is not asked for again. */

@@ -17,7 +17,12 @@ export function checkKey(key: string): void {
 
 /** What the event's envelope remembers of a keyed command: who sent which key, and what it asked for. */
 export function keyMark(caller: Principal, key: string, type: string, data: unknown): KeyMark {
-  return { key: digest(`key\n${caller.actor}\n${key}`), body: digest(`body\n${type}\n${canonicalize(data)}`) };
+  return { key: keyHash(caller.actor, key), body: digest(`body\n${type}\n${canonicalize(data)}`) };
+}
+
+/** What events remember of an actor's key. */
+export function keyHash(actor: string, key: string): string {
+  return digest(`key\n${actor}\n${key}`);
 }
 
 /** The id that the events of a keyed command derive from: the same for the same caller and key. */

@@ -160,3 +160,64 @@ test('a refusal is reported, and done with', async () => {
   await wind('deaf', null);
   await expect.poll(() => reports).toEqual([{ reactor: 'ringer', command: 'Ring', code: 'egg.deaf' }]);
 });
+
+/** A second member's runner: what it sends, and whether it owns all streams or none. */
+async function besides(owns: boolean): Promise<{ sent: string[]; close(): Promise<void> }> {
+  const sent: string[] = [];
+  const runner = ReactorRunner.start({
+    dir: join(dir, 'reactors-besides'),
+    log: {
+      epoch: log.epoch,
+      head: () => log.head(),
+      subscribe: (after) => log.subscribe(after),
+      isShared: true,
+      partitionOf: () => 0,
+      ownerOf: () => (owns ? 'here' : { address: 'http://other' }),
+    },
+    bus: {
+      handle: (request) => {
+        sent.push((request.data as { egg: string }).egg);
+        return bus.handle(request);
+      },
+    },
+    reactors: [ringer],
+    clock: () => now,
+    report: (_, fields) => reports.push(fields),
+  });
+  return { sent, close: () => runner.close() };
+}
+
+test('a member leaves to the owner what follows, and forgets what it sees done', async () => {
+  const other = await besides(false);
+  await wind('soft', null);
+  await expect.poll(() => typesOf('soft')).toEqual(['Wound', 'Rang']);
+  await wind('deaf', null);
+  // Long after, what the owner did is not sent again; what has no effect to be seen is sent by everybody.
+  await expect.poll(() => reports).toHaveLength(1);
+  await expect
+    .poll(() => {
+      now += 10_000;
+      return other.sent;
+    })
+    .toEqual(['deaf']);
+  await expect.poll(() => reports).toHaveLength(2);
+  await other.close();
+});
+
+test('what an owner leaves undone is done by another member, once', async () => {
+  await reactors.close();
+  const other = await besides(false);
+  await wind('soft', null);
+  await expect
+    .poll(() => {
+      now += 2_000;
+      return typesOf('soft');
+    })
+    .toEqual(['Wound', 'Rang']);
+  expect(other.sent).toEqual(['soft']);
+  await other.close();
+  startReactors();
+  await wind('last', null);
+  await expect.poll(() => typesOf('last')).toEqual(['Wound', 'Rang']);
+  expect(await typesOf('soft')).toEqual(['Wound', 'Rang']);
+});

@@ -14,10 +14,12 @@ export type StreamState = {
   revision: number;
   /** What views make of the stream; replaced, never changed in place. */
   readonly states: Map<View, unknown>;
+  /** True once it is no more what the log holds: what was decided on it is decided again. */
+  isDropped: boolean;
 };
 
 /** The writes that are not synced yet. */
-type Enqueued = Pick<AppendQueue, 'holds' | 'settled'>;
+type Enqueued = Pick<AppendQueue, 'holds' | 'isUnsettled' | 'settled'>;
 
 /** A read under way: what is enqueued meanwhile is folded after it. */
 type Loading = { readonly later: { readonly revision: number; readonly event: StreamEvent }[]; stale: boolean };
@@ -30,6 +32,8 @@ export class StreamStates {
   readonly #log: EventLog;
   readonly #keys: SubjectKeys;
   readonly #enqueued: Enqueued;
+  /** Other members write too: a stream may be further than what was folded of it here. */
+  readonly #isShared: boolean;
   readonly #loading = new Map<string, Set<Loading>>();
   #recent = new Map<string, StreamState>();
   #older = new Map<string, StreamState>();
@@ -38,6 +42,7 @@ export class StreamStates {
     this.#log = log;
     this.#keys = keys;
     this.#enqueued = enqueued;
+    this.#isShared = log.isShared === true;
   }
 
   /** The stream's state if it is at hand for this view: that of a stream that is not there yet always is. */
@@ -48,6 +53,7 @@ export class StreamStates {
       if (state === undefined) return null;
       this.#keep(stream, state);
     }
+    if (this.#isShared && state.revision < this.#log.lastRevision(stream)) return null;
     if (state.states.has(view)) return state;
     if (state.revision !== -1) return null;
     state.states.set(view, view.initial);
@@ -56,6 +62,8 @@ export class StreamStates {
 
   /** Folds the stream from the log, waiting for what of it was enqueued before, then what was enqueued meanwhile. */
   async load(stream: string, view: View): Promise<void> {
+    const behind = this.#isShared ? this.#known(stream) : undefined;
+    if (behind?.states.has(view)) return this.#follow(stream, behind, this.#log.lastRevision(stream));
     let loading: Loading;
     let folded: unknown;
     let revision: number;
@@ -67,13 +75,15 @@ export class StreamStates {
       revision = -1;
       try {
         if (this.#enqueued.holds(stream)) await this.#enqueued.settled();
-        const last = this.#log.lastRevision(stream);
+        let last = this.#log.lastRevision(stream);
         do {
           for await (const event of this.#log.readStream(stream, { from: revision + 1 })) {
             folded = view.evolve(folded, this.#open(event));
             revision = event.revision;
           }
           if (revision < last && !loading.stale) await this.#enqueued.settled();
+          // What was enqueued when another member took the partition never comes.
+          last = Math.min(last, this.#log.lastRevision(stream));
         } while (revision < last && !loading.stale);
       } finally {
         beside.delete(loading);
@@ -87,8 +97,13 @@ export class StreamStates {
       folded = view.evolve(folded, later.event);
       revision = later.revision;
     }
-    const known = this.#recent.get(stream) ?? this.#older.get(stream);
-    const state = known !== undefined && known.revision === revision ? known : { revision, states: new Map() };
+    let known = this.#known(stream);
+    if (this.#isShared && known !== undefined && known.revision < revision) {
+      await this.#follow(stream, known, revision);
+      known = this.#known(stream);
+    }
+    const state =
+      known !== undefined && known.revision === revision ? known : { revision, states: new Map(), isDropped: false };
     state.states.set(view, folded);
     this.#keep(stream, state);
   }
@@ -99,8 +114,13 @@ export class StreamStates {
    */
   evolve(stream: string, first: number | null, decided: readonly DomainEvent[], at: number): void {
     const loadings = this.#loading.get(stream);
-    const state = this.#recent.get(stream) ?? this.#older.get(stream);
+    const state = this.#known(stream);
     if (state === undefined && loadings === undefined) return;
+    if (first === null && this.#isShared) {
+      // Another member's events may come in between.
+      this.drop(stream);
+      return;
+    }
 
     const events = decided.map(({ type, data }) => ({ type, data, at }));
     for (const loading of loadings ?? []) {
@@ -117,16 +137,46 @@ export class StreamStates {
     state.revision += events.length;
   }
 
-  /** Forgets a stream whose enqueued writes failed. */
+  /** Forgets a stream whose enqueued writes failed, or that another member wrote. */
   drop(stream: string): void {
     for (const loading of this.#loading.get(stream) ?? []) loading.stale = true;
-    this.#recent.delete(stream);
-    this.#older.delete(stream);
+    for (const states of [this.#recent, this.#older]) {
+      const state = states.get(stream);
+      if (state === undefined) continue;
+      state.isDropped = true;
+      states.delete(stream);
+    }
+  }
+
+  /** Folds what other members added, up to and with revision `to`. */
+  async #follow(stream: string, state: StreamState, to: number): Promise<void> {
+    const { revision } = state;
+    // What was enqueued on what the stream is not is in vain.
+    if (this.#enqueued.isUnsettled(stream)) {
+      this.drop(stream);
+      return;
+    }
+    const states = new Map(state.states);
+    let last = revision;
+    for await (const event of this.#log.readStream(stream, { from: revision + 1, to })) {
+      const opened = this.#open(event);
+      for (const [view, folded] of states) states.set(view, view.evolve(folded, opened));
+      last = event.revision;
+    }
+    if (last < to) await this.#enqueued.settled();
+    // Another did the same meanwhile, or added a view: whoever asks looks again.
+    if (state.revision !== revision || state.states.size !== states.size) return;
+    for (const [view, folded] of states) state.states.set(view, folded);
+    state.revision = last;
+  }
+
+  #known(stream: string): StreamState | undefined {
+    return this.#recent.get(stream) ?? this.#older.get(stream);
   }
 
   #newStream(stream: string): StreamState | undefined {
     if (this.#enqueued.holds(stream) || this.#log.lastRevision(stream) !== -1) return undefined;
-    return { revision: -1, states: new Map() };
+    return { revision: -1, states: new Map(), isDropped: false };
   }
 
   #keep(stream: string, state: StreamState): void {

@@ -21,6 +21,7 @@ import { deployOf } from '#projections/dapps/deploys.ts';
 import { publishedDeploy } from '#projections/dapps/registry.ts';
 import { MemoryDb } from '#projections/memory-db.ts';
 import { errors } from '#src/errors.ts';
+import { Metrics } from '#telemetry/metrics.ts';
 import { createInspector } from '#workers/create-inspector.ts';
 import { MemoryEventLog } from './http-memory-log.ts';
 
@@ -129,15 +130,16 @@ export class Stage {
   readonly projections = new MemoryProjections(this.log);
   readonly revoked = new Set<string>();
   readonly reports: { readonly message: string; readonly fields: object }[] = [];
+  /** Told before `open`. */
+  shared: HttpParts['shared'] = { rateLimits: null, cache: null, boards: null };
   bus!: Bus;
   server!: HttpServer;
   #close: (() => Promise<void>)[] = [];
 
   async open(): Promise<this> {
     const keys = await openSubjectKeys({ dir: join(this.dir, 'keys') });
-    const blobsDir = join(this.dir, 'blobs');
-    const blobs = await openDiskBlobs({ dir: blobsDir });
-    const inspector = createInspector({ blobsDir });
+    const blobs = await openDiskBlobs({ dir: join(this.dir, 'blobs') });
+    const inspector = createInspector({ blobs });
     this.bus = createBus({
       log: this.log,
       catalogue: catalogue(domains),
@@ -161,9 +163,13 @@ export class Stage {
       inspector,
       keys,
       dapps: { published: publishedDeploy, deploy: deployOf },
+      shared: this.shared,
+      trustedProxies: 0,
       authenticate: (token) => this.#authenticate(token),
       eventAt: (offset) => this.log.events[offset - 1]!,
       health: () => ({ ready: true, problems: [] }),
+      metrics: new Metrics(),
+      metricsToken: null,
       acceptClock: () => {},
       status: () => ({ head: this.log.events.length }),
       report: (message, fields) => this.reports.push({ message, fields }),

@@ -4,19 +4,22 @@ import { type Import, importsBelow, specifiers } from './imports.ts';
 
 /** From the bottom up: a file may import its own layer and those before it. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['src/errors.ts', 'src/assert.ts', 'src/config.ts', 'src/telemetry/'],
+  ['src/errors.ts', 'src/assert.ts', 'src/in-parallel.ts', 'src/config.ts', 'src/telemetry/'],
   ['src/events/'],
   ['src/log/', 'src/cluster/', 'src/blobs/', 'src/cache/'],
   ['src/handling/', 'src/history/'],
   ['commands/', 'projections/'],
   // The list of domains: layers above may serve all of them, layers below know none by name.
   ['src/domains.ts'],
-  ['src/http/', 'src/live/', 'src/edge/', 'src/workers/', 'src/backup/', 'src/audit/'],
+  ['src/http/', 'src/live/', 'src/edge/', 'src/workers/', 'src/backup/', 'src/migrate/', 'src/audit/'],
   [
     'src/cli/',
     'src/server.ts',
     'src/admin.ts',
     'src/embedded.ts',
+    'src/engines.ts',
+    'src/forwarding.ts',
+    'src/readings.ts',
     'src/strata.ts',
     'src/projector.ts',
     'src/serve.ts',

@@ -60,6 +60,7 @@ export const LIVES: { readonly [name: string]: Life } = {
       target,
       keysTarget: target,
       dir,
+      blobs: null,
       to: null,
       epoch: null,
       erased: new Set(),

@@ -46,7 +46,8 @@ class ThreadedProjections implements RebuildableProjections {
     this.#definitions = definitions;
     this.#promotionOf = promotionOf;
     this.#synced = synced;
-    this.#lag.synced(synced);
+    // An empty log has nothing that waits.
+    if (synced > 0) this.#lag.synced(synced);
     this.#copies = new ProjectionCopies(options, {
       onCommit: () => this.#refresh(),
       onFailure: (error) => this.#waiters.failed(error),
