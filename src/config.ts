@@ -24,7 +24,7 @@ export const environment = z.object({
     .min(1)
     .default('./data')
     .describe('folder of the embedded log, projections, keys and blobs'),
-  STRATA_LOG_URL: engineUrl(['file', 'kafka', 'esdb'], 'file:./data/log?durability=fsync')
+  STRATA_LOG_URL: engineUrl(['file', 'kafka', 'esdb', 'esdb+discover'], 'file:./data/log?durability=fsync')
     .optional()
     .describe(
       'log engine: file:FOLDER (default: log in the data folder; ?durability=os answers before the sync), ' +
@@ -243,7 +243,7 @@ type Mistakes = { path: string; message: string }[];
 
 function logConfig(url: string, dataDir: string, mistakes: Mistakes): LogConfig {
   if (url.startsWith('kafka:')) return { engine: 'kafka', url, dir: `${dataDir}/replica` };
-  if (url.startsWith('esdb:')) return { engine: 'eventstore', url, dir: `${dataDir}/replica` };
+  if (/^esdb(?:\+discover)?:/.test(url)) return { engine: 'eventstore', url, dir: `${dataDir}/replica` };
   const { dir, options } = fileUrl(url);
   const durability = options.get('durability') ?? 'fsync';
   const unknown = [...options.keys()].filter((name) => name !== 'durability');

@@ -1,5 +1,7 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { bystander } from '#cluster/bystander.ts';
+import { MembershipGate } from '#cluster/membership-gate.ts';
 import type { Codec } from '#events/encoding.ts';
 import { type SubjectKeys, sealedSubjects } from '#events/sealing.ts';
 import { openSubjectKeys } from '#events/subject-keys.ts';
@@ -18,7 +20,13 @@ export type OpenEnginesOptions = {
 };
 
 /** What everything else rests on: the log, and the keys that its personal fields are sealed with. */
-export type Engines = { readonly log: LocalLog; readonly keys: SubjectKeys; close(): Promise<void> };
+export type Engines = {
+  readonly log: LocalLog;
+  readonly keys: SubjectKeys;
+  /** Says when this process can serve partitions, and gives them up. */
+  readonly gate: MembershipGate;
+  close(): Promise<void>;
+};
 
 /**
  * Opens the log and the key store that are configured. Clients of other engines are loaded only where they are used.
@@ -33,7 +41,7 @@ export async function openEngines(options: OpenEnginesOptions): Promise<Engines>
   const log = await openEmbeddedLog({ dir, durability, codec, report });
   try {
     const keys = await openSubjectKeys({ dir: keysDir });
-    return { log, keys, close: () => keys.close().then(() => log.close()) };
+    return { log, keys, gate: new MembershipGate(), close: () => keys.close().then(() => log.close()) };
   } catch (error) {
     await log.close();
     throw error;
@@ -41,7 +49,7 @@ export async function openEngines(options: OpenEnginesOptions): Promise<Engines>
 }
 
 async function openShared({ config, codec, address, report }: OpenEnginesOptions, dir: string): Promise<Engines> {
-  const { log: logConfig, blobs, create } = config;
+  const { log: logConfig, blobs, create, roles } = config;
   assert(logConfig.engine !== 'embedded' && blobs.engine === 's3', 'a shared log has its keys in a bucket');
   const { openSharedSubjectKeys } = await import('#blobs/open-shared-keys.ts');
   const keys = await openSharedSubjectKeys({ dir, url: blobs.url, create, report });
@@ -49,9 +57,12 @@ async function openShared({ config, codec, address, report }: OpenEnginesOptions
   const prepare = (writes: readonly RecordedWrite[]) =>
     keys.learn(writes.flatMap((write) => write.flatMap(({ data }) => sealedSubjects(data))));
   const shared = { url: logConfig.url, dir: logConfig.dir, codec, create, prepare, report };
+  const gate = new MembershipGate();
   try {
-    const log = await (logConfig.engine === 'kafka' ? openKafka({ ...shared, address }) : openEventStore(shared));
-    return { log, keys, close: () => log.close().then(() => keys.close()) };
+    const log = await (logConfig.engine === 'kafka'
+      ? openKafka({ ...shared, address, gate, owns: roles.has('projector') })
+      : openEventStore(shared));
+    return { log, keys, gate, close: () => log.close().then(() => keys.close()) };
   } catch (error) {
     await keys.close();
     throw error;
@@ -65,9 +76,21 @@ type Shared = Pick<OpenEnginesOptions, 'codec' | 'report'> & {
   readonly prepare: (writes: readonly RecordedWrite[]) => Promise<void>;
 };
 
-async function openKafka(options: Shared & { readonly address: string | null }): Promise<LocalLog> {
+type KafkaOptions = Shared & {
+  readonly address: string | null;
+  readonly gate: MembershipGate;
+  /** False: it never owns a partition. */
+  readonly owns: boolean;
+};
+
+async function openKafka({ gate, owns, ...options }: KafkaOptions): Promise<LocalLog> {
   const { openKafkaLog } = await import('#log/kafka/kafka-log.ts');
-  return openKafkaLog(options);
+  const { openKafkaMembership } = await import('#cluster/kafka-membership.ts');
+  const { report } = options;
+  return openKafkaLog({
+    ...options,
+    membership: async (log) => gate.guard(owns ? await openKafkaMembership({ ...log, report }) : bystander()),
+  });
 }
 
 async function openEventStore(options: Shared): Promise<LocalLog> {

@@ -32,6 +32,7 @@ export function openForwarding(parts: ForwardingParts): {
   const clock = Date.now;
   const openChannel = (address: string) => new MemberChannel({ address, path: PATH, secret, clock });
   const bus = new ForwardingBus({ ...parts, openChannel });
-  const cluster = { signatures: new SignatureCheck(secret, clock), receive: (text: string) => bus.receive(text) };
+  const signatures = new SignatureCheck(secret, new URL(PATH, parts.address).href, clock);
+  const cluster = { signatures, receive: (text: string) => bus.receive(text) };
   return { bus, cluster };
 }

@@ -46,8 +46,8 @@ export function apiPath(path: string): string {
 }
 
 /**
- * The HTTP API, typed as far as every route has it in common. A client reads its own writes: what it GETs is at least as
- * new as the last position that one of its changes was answered with.
+ * The HTTP API, typed as far as every route has it in common. A client reads its own writes: whichever of several members
+ * answers, it has what the last of its changes was answered with.
  */
 export class StrataClient {
   readonly url: string;
@@ -83,7 +83,7 @@ export class StrataClient {
     const headers = new Headers(options.headers);
     if (this.key !== null) headers.set('Authorization', `Bearer ${this.key}`);
     if (options.body) headers.set('Content-Type', options.body.mediaType);
-    if (method === 'GET' && this.#lastWritten !== null) headers.set('Strata-Min-Position', this.#lastWritten);
+    if (this.#lastWritten !== null) headers.set('Strata-Min-Position', this.#lastWritten);
     let response: Response;
     try {
       response = await fetch(url, { method, headers, body: options.body?.bytes ?? null });

@@ -7,6 +7,8 @@ const ANSWER_MS_MAX = 10_000;
 /** A connection is not used again after this: the other side closes it after 10 s. */
 const IDLE_MS_MAX = 5_000;
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+/** How a member says why it did nothing; what a proxy says of itself is of other types. */
+const PROBLEM_TYPE = 'application/problem+json';
 
 /** The answer's body; or that none came, and whether the member may have acted on the request nevertheless. */
 export type ChannelAnswer =
@@ -34,7 +36,7 @@ export class MemberChannel {
   constructor(options: ChannelOptions) {
     this.#options = options;
     this.#url = new URL(options.path, options.address);
-    this.#signer = new Signer(options.secret, options.clock);
+    this.#signer = new Signer(options.secret, this.#url.href, options.clock);
     const kept = { keepAlive: true, maxSockets: 1, timeout: IDLE_MS_MAX };
     this.#agent = this.#isSecure ? new https.Agent(kept) : new http.Agent(kept);
   }
@@ -43,7 +45,7 @@ export class MemberChannel {
     return this.#url.protocol === 'https:';
   }
 
-  /** Sends a JSON body; an answer other than 200 says that the member did nothing with it. */
+  /** Sends a JSON body; a problem that the member answers says that it did nothing with it. */
   post(text: string): Promise<ChannelAnswer> {
     const body = Buffer.from(text);
     const headers = {
@@ -68,7 +70,7 @@ export class MemberChannel {
           clearTimeout(timer);
           const answer = Buffer.concat(parts).toString();
           if (response.statusCode === 200) return resolve({ ok: true, body: answer });
-          isReached = false;
+          isReached = response.headers['content-type'] !== PROBLEM_TYPE || response.statusCode === 500;
           fail(`it answers ${response.statusCode}: ${answer.slice(0, 200)}`);
         });
       });

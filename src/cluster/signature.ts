@@ -12,16 +12,19 @@ export const SIGNATURE_HEADER = 'strata-member';
 
 /**
  * Signs the requests that go out on one channel, in order, with the secret that all members share: channel, number, time
- * (ms since 1970) and the HMAC-SHA256 of `<channel>\n<number>\n<time>\n<body>`.
+ * (ms since 1970) and the HMAC-SHA256 of `<url>\n<channel>\n<number>\n<time>\n<body>`, so that no other member believes it.
  */
 export class Signer {
   readonly #secret: string;
+  readonly #url: string;
   readonly #clock: () => number;
   readonly #channel = randomBytes(16).toString('hex');
   #number = 0;
 
-  constructor(secret: string, clock: () => number) {
+  /** `url` is where the requests go. */
+  constructor(secret: string, url: string, clock: () => number) {
     this.#secret = secret;
+    this.#url = url;
     this.#clock = clock;
   }
 
@@ -29,7 +32,7 @@ export class Signer {
   sign(body: Buffer): string {
     this.#number += 1;
     const signed = `${this.#channel} ${this.#number} ${this.#clock()}`;
-    return `${signed} ${digest(this.#secret, signed, body).toString('hex')}`;
+    return `${signed} ${digest(this.#secret, `${this.#url} ${signed}`, body).toString('hex')}`;
   }
 }
 
@@ -38,11 +41,14 @@ type Channel = { number: number; heardMs: number };
 /** Checks what `Signer` signed: each request once, and only for half a minute. */
 export class SignatureCheck {
   readonly #secret: string;
+  readonly #url: string;
   readonly #clock: () => number;
   readonly #channels = new Map<string, Channel>();
 
-  constructor(secret: string, clock: () => number) {
+  /** `url` is where the other members reach this one. */
+  constructor(secret: string, url: string, clock: () => number) {
     this.#secret = secret;
+    this.#url = url;
     this.#clock = clock;
   }
 
@@ -51,9 +57,9 @@ export class SignatureCheck {
     const match = SIGNATURE.exec(header);
     if (match === null) throw refused('the request is not signed');
     const [, id = '', number, timeMs, mac = ''] = match;
-    const wanted = digest(this.#secret, `${id} ${number} ${timeMs}`, body);
+    const wanted = digest(this.#secret, `${this.#url} ${id} ${number} ${timeMs}`, body);
     if (!timingSafeEqual(wanted, Buffer.from(mac, 'hex'))) {
-      throw refused('the signature is not made with this STRATA_CLUSTER_SECRET');
+      throw refused(`the signature is not made with this STRATA_CLUSTER_SECRET for ${this.#url}`);
     }
     const now = this.#clock();
     if (Math.abs(now - Number(timeMs)) > BELIEVED_MS) {

@@ -13,6 +13,8 @@ export type CommandRequest = {
   readonly asked?: unknown;
   /** A revision that the stream must be at; `as` tells which error a mismatch is. */
   readonly expected: { readonly revision: number; readonly as: 'conflict' | 'precondition' } | null;
+  /** An offset that the caller knows of: members decide on nothing older than that. */
+  readonly after?: number;
   /** Id of the event that a reactor answers; only reactors set it. */
   readonly causation?: string;
   /** What another member made for it already: its stream's name may rest on that. */

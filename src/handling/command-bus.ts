@@ -80,6 +80,7 @@ class CommandBus implements LocalBus {
   #lastAt: number;
   #whenIdle: (() => void) | null = null;
   #closing = false;
+  #unfollowed: StrataError | null = null;
 
   /** For commands that name how far the log has come. */
   readonly #position = (): string => formatPosition(this.#options.log.head());
@@ -92,7 +93,11 @@ class CommandBus implements LocalBus {
     const Queue = log.isShared === true ? SharedAppendQueue : AppendQueue;
     this.#queue = new Queue(log, lagMs, (stream) => this.#states.drop(stream), appends);
     this.#states = new StreamStates(log, options.keys, this.#queue);
-    if (log.isShared === true) void this.#keepTime();
+    if (log.isShared === true) {
+      this.#keepTime().catch((cause) => {
+        this.#unfollowed = errors.error('server.failed', 'the log is not followed any more', { cause });
+      });
+    }
   }
 
   handle(request: CommandRequest): Promise<Accepted> {
@@ -129,7 +134,7 @@ class CommandBus implements LocalBus {
   }
 
   #admit(): void {
-    const fault = this.#options.fault();
+    const fault = this.#unfollowed ?? this.#options.fault();
     if (fault !== null) throw fault;
     if (this.#closing || this.#inFlight >= IN_FLIGHT_MAX) {
       throw errors.error('server.busy', 'too many commands are in flight', { retryAfterSeconds: 1 });
@@ -253,6 +258,8 @@ class CommandBus implements LocalBus {
       );
       return true;
     }
+    // Only an owner has all that was written with the key.
+    this.#requireHere(stream);
     const events = await this.#options.log.keyed(stream, mark.key);
     const first = events[0];
     if (first === undefined) {

@@ -174,7 +174,9 @@ export class ReactorRunner {
 
   #isMine({ stream, isOverdue = false }: Due): boolean {
     const { log } = this.#options;
-    return log.isShared !== true || isOverdue || stream === undefined || log.ownerOf(log.partitionOf(stream)) === 'here';
+    return (
+      log.isShared !== true || isOverdue || stream === undefined || log.ownerOf(log.partitionOf(stream)) === 'here'
+    );
   }
 
   /** Leaves to others what is theirs, until a time: by then they have done it, or it is anybody's. */

@@ -1,7 +1,9 @@
+import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MemberChannel } from '#cluster/member-channel.ts';
 import { SIGNATURE_HEADER, SignatureCheck, Signer } from '#cluster/signature.ts';
+import { freePorts } from '#test/components/server-process.ts';
 import { clusterCommandsHandler } from './cluster-routes.ts';
 import { Router } from './router.ts';
 import { type App, createApp, listen } from './uws.ts';
@@ -28,11 +30,12 @@ beforeEach(async () => {
     received.push(text);
     return `{"echo":${text}}`;
   };
-  const signatures = new SignatureCheck(SECRET, () => now);
+  const [port = 0] = await freePorts(1);
+  address = `http://127.0.0.1:${port}`;
+  const signatures = new SignatureCheck(SECRET, `${address}${PATH}`, () => now);
   router.add('POST', PATH, clusterCommandsHandler({ signatures, receive }));
   router.install(app);
-  const listening = await listen(app, '127.0.0.1', 0);
-  address = `http://127.0.0.1:${listening!.port}`;
+  await listen(app, '127.0.0.1', port);
 });
 
 afterEach(() => {
@@ -40,10 +43,14 @@ afterEach(() => {
   app.close();
 });
 
-function channelTo(to: string, secret = SECRET): MemberChannel {
-  const channel = new MemberChannel({ address: to, path: PATH, secret, clock: () => now, answerMsMax: 300 });
+function channelTo(to: string, { secret = SECRET, answerMsMax = 10_000 } = {}): MemberChannel {
+  const channel = new MemberChannel({ address: to, path: PATH, secret, clock: () => now, answerMsMax });
   channels.push(channel);
   return channel;
+}
+
+function signerTo(to: string): Signer {
+  return new Signer(SECRET, `${to}${PATH}`, () => now);
 }
 
 async function post(signature: string | null, body: string): Promise<{ status: number; code: string }> {
@@ -62,19 +69,20 @@ test('signed requests pass over one connection, small and large', async () => {
   expect(received).toEqual(['{}', large, '[1]']);
 });
 
-test('another secret, another body, no signature: refused, and certainly not handled', async () => {
-  const answer = await channelTo(address, 'another-secret-of-others').post('{}');
+test('another secret, another body, another member, no signature: refused, and certainly not handled', async () => {
+  const answer = await channelTo(address, { secret: 'another-secret-of-others' }).post('{}');
   expect(answer).toMatchObject({ ok: false, reached: false, why: expect.stringContaining('cluster.refused') });
-  const signature = new Signer(SECRET, () => now).sign(Buffer.from('{}'));
+  const signature = signerTo(address).sign(Buffer.from('{}'));
   const refused = { status: 403, code: 'cluster.refused' };
   expect(await post(signature, '{"a":1}')).toEqual(refused);
   expect(await post(null, '{}')).toEqual(refused);
   expect(await post('nonsense', '{}')).toEqual(refused);
+  expect(await post(signerTo('http://another-member:8080').sign(Buffer.from('{}')), '{}')).toEqual(refused);
   expect(received).toEqual([]);
 });
 
 test('a request is believed once, and for half a minute', async () => {
-  const signer = new Signer(SECRET, () => now);
+  const signer = signerTo(address);
   const [first, second] = [signer.sign(Buffer.from('{}')), signer.sign(Buffer.from('{}'))];
   const refused = { status: 403, code: 'cluster.refused' };
   expect((await post(second, '{}')).status).toBe(200);
@@ -96,12 +104,20 @@ test('a member that does not listen was not reached; one that goes away may have
   silent.close();
 });
 
+test('a proxy that answers in place of a member does not know what the member did', async () => {
+  const proxy = http.createServer((_request, response) => response.writeHead(504).end('gateway timeout'));
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as net.AddressInfo;
+  expect(await channelTo(`http://127.0.0.1:${port}`).post('{}')).toMatchObject({ ok: false, reached: true });
+  proxy.close();
+});
+
 test('a member that does not answer in time may have handled it', async () => {
   const sockets: net.Socket[] = [];
   const frozen = net.createServer((socket) => sockets.push(socket));
   await new Promise<void>((resolve) => frozen.listen(0, '127.0.0.1', resolve));
   const { port } = frozen.address() as net.AddressInfo;
-  const answer = await channelTo(`http://127.0.0.1:${port}`).post('{}');
+  const answer = await channelTo(`http://127.0.0.1:${port}`, { answerMsMax: 100 }).post('{}');
   expect(answer).toEqual({ ok: false, reached: true, why: 'it does not answer in time' });
   for (const socket of sockets) socket.destroy();
   frozen.close();

@@ -9,6 +9,7 @@ import { type CommandParts, expectedRevision } from './command-routes.ts';
 import { type Exchange, JSON_TYPE } from './exchange.ts';
 import { receiveJson } from './json-body.ts';
 import { asStrataError, problemOf } from './problem.ts';
+import { minimumOffset } from './reading-position.ts';
 import type { Handler } from './router.ts';
 
 const COMMANDS_MAX = 1_000;
@@ -26,14 +27,14 @@ function isFields(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-type Sent = { readonly idempotencyKey: string | null; readonly expected: CommandRequest['expected'] };
+type Sent = Pick<CommandRequest, 'idempotencyKey' | 'expected' | 'after'>;
 
 /**
  * `POST /v1/commands`: one command, or an array of up to 1,000 that stand or fail each for itself. Item `i` of an array
  * uses `key/i` unless it names its own.
  */
 export function commandsHandler(domains: readonly Domain[], parts: CommandParts): Handler {
-  const { bus, callers, eventJson } = parts;
+  const { bus, log, callers, eventJson } = parts;
   const routes = new Map<string, CommandRoute>();
   for (const route of domains.flatMap((domain) => domain.commandRoutes)) {
     if (!routes.has(route.command)) routes.set(route.command, route);
@@ -57,7 +58,7 @@ export function commandsHandler(domains: readonly Domain[], parts: CommandParts)
     const named = request.expectedRevision;
     const expected = named === undefined ? sent.expected : ({ revision: named, as: 'conflict' } as const);
     bus.submit(
-      { type, data, caller, idempotencyKey: idempotencyKey ?? sent.idempotencyKey, expected },
+      { ...sent, type, data, caller, idempotencyKey: idempotencyKey ?? sent.idempotencyKey, expected },
       (result: Result) => {
         if (result instanceof StrataError) return done(result, problemText(result));
         try {
@@ -81,7 +82,8 @@ export function commandsHandler(domains: readonly Domain[], parts: CommandParts)
     });
   };
 
-  const many = (exchange: Exchange, items: readonly Json[], caller: Principal, key: string | null) => {
+  const many = (exchange: Exchange, items: readonly Json[], caller: Principal, all: Sent) => {
+    const { idempotencyKey: key } = all;
     if (items.length > COMMANDS_MAX) {
       throw errors.error('request.invalid', `an array has at most ${COMMANDS_MAX} commands, not ${items.length}`);
     }
@@ -90,7 +92,7 @@ export function commandsHandler(domains: readonly Domain[], parts: CommandParts)
     const finish = () => exchange.send(200, JSON_TYPE, `{"results":[${answers.join(',')}]}`, []);
     if (left === 0) return finish();
     for (let at = 0; at < items.length; at += 1) {
-      const sent = { idempotencyKey: key === null ? null : `${key}/${at}`, expected: null };
+      const sent = { ...all, idempotencyKey: key === null ? null : `${key}/${at}` };
       submit(items[at]!, caller, sent, (result, answer) => {
         if (result instanceof StrataError) exchange.report(result);
         answers[at] = answer;
@@ -102,15 +104,19 @@ export function commandsHandler(domains: readonly Domain[], parts: CommandParts)
 
   return (exchange, req) => {
     const caller = callers.required(req.getHeader('authorization'));
-    const key = req.getHeader('idempotency-key') || null;
     const expected = expectedRevision(req);
+    const sent = {
+      idempotencyKey: req.getHeader('idempotency-key') || null,
+      expected,
+      ...minimumOffset(req, log),
+    };
     receiveJson(exchange, req, (body) => {
       if (body === undefined) throw errors.error('request.invalid', 'the body must be a command or an array of them');
-      if (!Array.isArray(body)) return one(exchange, body, caller, { idempotencyKey: key, expected });
+      if (!Array.isArray(body)) return one(exchange, body, caller, sent);
       if (expected !== null) {
         throw errors.error('request.invalid', 'If-Match goes with one command; in an array, use expectedRevision');
       }
-      return many(exchange, body, caller, key);
+      return many(exchange, body, caller, sent);
     });
   };
 }

@@ -3,18 +3,21 @@ import type { Bus, CommandRequest } from '#handling/bus.ts';
 import type { Accepted } from '#handling/domain.ts';
 import type { CommandRoute } from '#handling/routes.ts';
 import type { Projections } from '#history/db.ts';
+import type { EventLog } from '#log/event-log.ts';
 import { errors, StrataError } from '../errors.ts';
 import type { Callers } from './callers.ts';
 import { commandAnswer, type Fields } from './command-answer.ts';
 import type { EventJson } from './event-json.ts';
 import { JSON_TYPE } from './exchange.ts';
 import { receiveJson } from './json-body.ts';
+import { minimumOffset } from './reading-position.ts';
 import { readParam, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 import type { HttpRequest } from './uws.ts';
 
 export type CommandParts = {
   readonly bus: Bus;
+  readonly log: EventLog;
   readonly projections: Projections;
   readonly callers: Callers;
   readonly eventJson: EventJson;
@@ -29,7 +32,7 @@ const REVISION_TAG = /^"r(0|[1-9][0-9]{0,15})"$/;
 
 /** The handler of one declared route. No promise is made for a request: this is the path that a pixel takes. */
 export function commandHandler(route: CommandRoute, parts: CommandParts): Handler {
-  const { bus, projections, callers, eventJson } = parts;
+  const { bus, log, projections, callers, eventJson } = parts;
   const integers = new Set(route.integers);
   const takesBody = route.bodyless !== true;
 
@@ -37,6 +40,7 @@ export function commandHandler(route: CommandRoute, parts: CommandParts): Handle
     const caller = callers.required(req.getHeader('authorization'));
     const idempotencyKey = req.getHeader('idempotency-key') || null;
     const expected = expectedRevision(req);
+    const least = minimumOffset(req, log);
     const query = route.data === undefined ? null : readQuery(req.getQuery());
     // Asked only where the body cannot say what is meant: a wish that is not understood must not be half granted.
     if (!takesBody && query === null && (req.getQuery() ?? '') !== '') {
@@ -52,7 +56,7 @@ export function commandHandler(route: CommandRoute, parts: CommandParts): Handle
     receiveJson(exchange, req, (body) => {
       const fields = joinFields(params, body, takesBody);
       const data = route.data === undefined ? fields : route.data(fields, caller, query ?? {});
-      bus.submit({ type: route.command, data, caller, idempotencyKey, expected }, (result) => {
+      bus.submit({ type: route.command, data, caller, idempotencyKey, expected, ...least }, (result) => {
         if (exchange.over) return;
         if (result instanceof StrataError) return exchange.refuse(result);
         try {

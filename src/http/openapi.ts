@@ -32,7 +32,7 @@ const MIN_POSITION_PARAMETER = {
   name: 'Strata-Min-Position',
   in: 'header',
   schema: { type: 'string' },
-  description: 'the answer is at least as new as this position',
+  description: 'what is read, or decided on, is at least as new as this position',
 };
 const AS_OF_PARAMETER = {
   name: 'asOf',
@@ -120,6 +120,7 @@ function commandOperation(route: CommandRoute, command: CommandDefinition | unde
       ...names.map((name) => pathParameter(name, route.integers?.includes(name) === true)),
       KEY_PARAMETER,
       REVISION_PARAMETER,
+      MIN_POSITION_PARAMETER,
     ],
     ...(route.bodyless === true ? {} : { requestBody: { content: { 'application/json': { schema: body } } } }),
     responses: {
@@ -164,6 +165,7 @@ function revertOperation(route: RevertRoute): Operation {
       ...parameterNames(route.path).map((name) => pathParameter(name, false)),
       KEY_PARAMETER,
       ...(route.answer === undefined ? [REVISION_PARAMETER] : []),
+      MIN_POSITION_PARAMETER,
     ],
     requestBody: { required: true, content: { 'application/json': { schema: body } } },
     responses: { 200: jsonAnswer('accepted', done), ...REFUSED },
@@ -207,7 +209,7 @@ function commandsOperation(commands: readonly CommandDefinition[]): Operation {
     tags: ['commands'],
     operationId: 'postCommands',
     summary: 'Send one command, or up to 1,000 that stand or fail each for itself',
-    parameters: [KEY_PARAMETER, REVISION_PARAMETER],
+    parameters: [KEY_PARAMETER, REVISION_PARAMETER, MIN_POSITION_PARAMETER],
     requestBody: {
       required: true,
       content: { 'application/json': { schema: { anyOf: [one, { type: 'array', maxItems: 1000, items: one }] } } },

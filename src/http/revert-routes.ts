@@ -14,7 +14,7 @@ import { type CommandParts, expectedRevision } from './command-routes.ts';
 import { type Exchange, JSON_TYPE } from './exchange.ts';
 import { receiveJson } from './json-body.ts';
 import { readerOf } from './reading-answer.ts';
-import { reachAsOf, waitForOffset } from './reading-position.ts';
+import { minimumOffset, reachAsOf, waitForOffset } from './reading-position.ts';
 import { readParams } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 
@@ -32,6 +32,7 @@ type Revert = {
   readonly params: { readonly [name: string]: string };
   readonly idempotencyKey: string | null;
   readonly expected: CommandRequest['expected'];
+  readonly after?: number;
 };
 
 /** Handlers of declared reverts: each reads the state of then as reads do, and sends what restores it. */
@@ -45,6 +46,7 @@ export function revertHandlers(parts: RevertParts): (route: RevertRoute) => Hand
         params: readParams(pattern, req),
         idempotencyKey: req.getHeader('idempotency-key') || null,
         expected: expectedRevision(req),
+        ...minimumOffset(req, parts.log),
       };
       receiveJson(exchange, req, (body) => {
         const asked = checkBody(schema, body) as { readonly to: string; readonly [name: string]: Json };
@@ -69,12 +71,13 @@ async function answer(
   revert: Revert,
   { to, ...body }: { readonly to: string; readonly [name: string]: Json },
 ): Promise<void> {
-  const { caller, params, idempotencyKey: key, expected } = revert;
+  const { caller, params, idempotencyKey: key, expected, after } = revert;
+  const least = after === undefined ? null : { after };
   const read = route.read(await contextOf(parts, revert, to, body));
   // A retry may find another state, or mean another position by `-PT10M`: its key stands for what was asked.
   const asked = { ...params, ...body, to };
   const send = (data: CommandData, idempotencyKey: string | null) =>
-    parts.bus.handle({ type: route.command, data, caller, idempotencyKey, expected, asked });
+    parts.bus.handle({ type: route.command, data, caller, idempotencyKey, expected, asked, ...least });
 
   if (!isSeveral(read)) {
     const accepted = await send(await read, key);

@@ -2,6 +2,7 @@ import type { BlobStore, PendingBlob } from '#blobs/blob-store.ts';
 import type { Bus, CommandRequest } from '#handling/bus.ts';
 import type { Accepted, Principal } from '#handling/domain.ts';
 import type { InspectedArchive, InspectedImage, UploadRoute } from '#handling/routes.ts';
+import type { EventLog } from '#log/event-log.ts';
 import type { Inspector } from '#workers/inspector.ts';
 import { assert } from '../assert.ts';
 import { errors } from '../errors.ts';
@@ -10,6 +11,7 @@ import { commandAnswer } from './command-answer.ts';
 import { expectedRevision } from './command-routes.ts';
 import type { EventJson } from './event-json.ts';
 import { type Exchange, JSON_TYPE } from './exchange.ts';
+import { minimumOffset } from './reading-position.ts';
 import { type PathParams, readParams, readQuery } from './route-pattern.ts';
 import type { Handler } from './router.ts';
 import { UploadSource } from './upload-source.ts';
@@ -18,6 +20,7 @@ const UPLOADS_AT_ONCE_MAX = 64;
 
 export type UploadParts = {
   readonly bus: Bus;
+  readonly log: EventLog;
   readonly callers: Callers;
   readonly eventJson: EventJson;
   readonly blobs: BlobStore;
@@ -32,6 +35,7 @@ type Upload = {
   readonly mediaType: string;
   readonly idempotencyKey: string | null;
   readonly expected: CommandRequest['expected'];
+  readonly after?: number;
 };
 
 /** The handlers of upload routes: they share one bound on uploads under way. */
@@ -55,6 +59,7 @@ export function uploadHandlers(parts: UploadParts): (route: UploadRoute) => Hand
       query: uploadQuery(route, req.getQuery()),
       idempotencyKey: req.getHeader('idempotency-key') || null,
       expected: expectedRevision(req),
+      ...minimumOffset(req, parts.log),
     };
     if (underWay >= UPLOADS_AT_ONCE_MAX) {
       throw errors.error('server.busy', 'too many uploads are under way', { retryAfterSeconds: 1 });
@@ -95,6 +100,7 @@ async function handleUpload(
       caller,
       idempotencyKey: key === null || isLast ? key : `${key}/${at}`,
       expected: at === 0 ? upload.expected : null,
+      ...(upload.after !== undefined && { after: upload.after }),
     });
     added += accepted.events.length;
   }

@@ -65,6 +65,11 @@ export class ServerProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** Resolves when it is gone, for whatever reason. */
+  get exited(): Promise<void> {
+    return this.#exited;
+  }
+
   /** The last lines that it printed. */
   get output(): string {
     return this.#output.join('\n');
@@ -124,6 +129,12 @@ export class ServerProcess {
       else this.#child.kill('SIGKILL');
     }
     await this.#exited;
+  }
+
+  /** SIGTERM: it ends when it is done. */
+  terminate(): void {
+    if (this.#container !== null) execFileSync('docker', ['stop', this.#container], { stdio: 'ignore' });
+    else this.#child.kill('SIGTERM');
   }
 
   /** SIGSTOP: it keeps its connections and says nothing. */

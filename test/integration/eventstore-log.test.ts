@@ -63,6 +63,26 @@ test('writes that fall together stand or fall alone', async () => {
   await expectSameAsServer(b, double);
 });
 
+test('what was decided on a write that fell falls too, though another member made the revision that it names', async () => {
+  const double = await startDouble();
+  const [a, b] = await Promise.all([openMember(double.url), openMember(double.url)]);
+  const conflict = 'stream.revision-conflict';
+  let wonByOther = 0;
+  for (let round = 0; wonByOther < 6; round += 1) {
+    const stream = `s-${round}`;
+    const writes = [notes(stream, ['1'], 'none'), notes(stream, ['2'], 0), notes(stream, ['3'], 1)];
+    const other = a.append([notes(stream, ['other'], 'none')]);
+    // In one call, and in calls that do not wait for each other.
+    const own = round % 2 === 0 ? b.append(writes) : Promise.all(writes.map((write) => b.append([write])));
+    const outcomes = (await own).flat().map(outcome);
+    const [otherWrite] = await other;
+    if (otherWrite!.ok) expect(outcomes).toEqual([conflict, conflict, conflict]);
+    else expect(outcomes).toEqual(['ok', 'ok', 'ok']);
+    if (otherWrite!.ok) wonByOther += 1;
+  }
+  await expectSameAsServer(b, double);
+});
+
 test('a lost subscription is begun again without a gap or a double', async () => {
   const double = await startDouble();
   const [writer, reader] = await Promise.all([openMember(double.url), openMember(double.url)]);

@@ -5,6 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Membership } from '#cluster/membership.ts';
 import type { RecordedEvent } from '#events/event.ts';
+import { kafkaClient } from '#log/kafka/client.ts';
+import { kafkaSettings } from '#log/kafka/url.ts';
 import type { LocalLog } from '#log/local-log.ts';
 import { appended, everything, expectWellFormed, outcome } from '../conformance/log/results.ts';
 import { tempFolder } from '../conformance/open-log.ts';
@@ -151,6 +153,28 @@ describe.skipIf(!hasKafka())('members of a log on Kafka (skipped where none can 
     await append([b], 's-3', 'more');
     await expectSame(await open(url, dir), b);
   });
+
+  test('a log whose beginning was deleted on Kafka is refused, by members with a replica too', async () => {
+    const url = topicUrl(await sharedKafka(), 1);
+    const dir = tempFolder();
+    const log = await openMember({ url, dir });
+    await ownsAll(log, 1);
+    await append([log], 's-1', 'first');
+    await log.close();
+    const settings = kafkaSettings(url);
+    const admin = (await kafkaClient(settings)).admin();
+    await admin.connect();
+    await admin.fetchTopicMetadata({ topics: [settings.topic] });
+    await expect
+      .poll(() => admin.deleteTopicRecords({ topic: settings.topic, partitions: [{ partition: 0, offset: '-1' }] }), {
+        timeout: 10_000,
+      })
+      .toBeUndefined();
+    await admin.disconnect();
+    for (const each of [dir, tempFolder()]) {
+      await expect(openMember({ url, dir: each })).rejects.toMatchObject({ code: 'engine.misconfigured' });
+    }
+  }, 60_000);
 
   test('members that both believe to own everything never agree to two histories', async () => {
     const url = topicUrl(await sharedKafka(), PARTITIONS);

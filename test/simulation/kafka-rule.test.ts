@@ -3,7 +3,7 @@ import type { Appended, NotAppended, Write } from '#log/event-log.ts';
 import { SimulatedKafka, SimulatedMember, SimulatedReplica, settle } from './kafka-world.ts';
 import { Random } from './random.ts';
 
-const RUNS = 60;
+const RUNS = 40;
 const STEPS = 600;
 const MEMBERS = 3;
 

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Membership } from '#cluster/membership.ts';
 import type { RecordedWrite } from '#log/event-log.ts';
+import { type KafkaPlace, kafkaBegin } from '#log/kafka/kafka-place.ts';
 import { KafkaMember } from '#log/kafka/member.ts';
 import type { KafkaRecord } from '#log/kafka/record.ts';
-import { type KafkaPlace, kafkaBegin } from '#log/kafka/replication.ts';
 import { hashOf, notes, SAMPLE_AT_MS, sampleCodec } from '../conformance/sample-events.ts';
 import type { Random } from './random.ts';
 

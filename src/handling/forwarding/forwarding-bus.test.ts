@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Members, type TestMember } from './members-fixture.ts';
 
 let members: Members;
@@ -45,6 +45,22 @@ test('a key is one effect on all members', async () => {
   const again = await a.send('Fill', { jar: 'of-a', amount: 5 }, keyed);
   expect(again).toEqual({ ...first, replayed: true });
   await fails('command.key-reused', b.send('Fill', { jar: 'of-a', amount: 6 }, keyed));
+});
+
+test('a member that becomes the owner while it looks a key up does not miss what the former one wrote', async () => {
+  let owner: 'here' | 'moving' = 'moving';
+  const next = await members.join('http://next', { ownerOf: () => owner });
+  const keyed = { type: 'Fill', data: { jar: 'of-a', amount: 5 }, idempotencyKey: 'k', expected: null } as const;
+  vi.spyOn(members.log, 'keyed').mockImplementationOnce(async () => {
+    await a.send('Fill', { jar: 'of-a', amount: 5 }, { idempotencyKey: 'k' });
+    owner = 'here';
+    return [];
+  });
+  const caller = { role: 'admin', account: null, actor: 'admin' } as const;
+  await fails('partition.moving', next.local.handle({ ...keyed, caller }));
+  vi.restoreAllMocks();
+  await a.send('Fill', { jar: 'of-a', amount: 5 }, { idempotencyKey: 'k' });
+  expect(await members.eventsOf('jar-of-a')).toHaveLength(1);
 });
 
 test('what the server makes is made once, and secrets pass to who asked', async () => {
@@ -148,4 +164,11 @@ test('where everybody writes everything, nothing is decided on what another made
   expect(filled).toBe(100);
   const events = await members.eventsOf('jar-x');
   expect(events.map(({ data }) => data.held)).toEqual([...Array(100).keys()]);
+});
+
+test('a command is decided on all that its caller has seen', async () => {
+  const { position } = await a.send('Fill', { jar: 'of-a', amount: 1 });
+  const ahead = b.send('Fill', { jar: 'of-b', amount: 1 }, { after: Number(position) + 1 });
+  await a.send('Fill', { jar: 'of-a', amount: 1 });
+  expect(Number((await ahead).position)).toBe(Number(position) + 2);
 });

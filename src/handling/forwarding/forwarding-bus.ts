@@ -94,8 +94,9 @@ export class ForwardingBus implements Bus {
       return;
     }
     this.#inFlight += 1;
-    const untilMs = performance.now() + this.#movingMsMax;
-    this.#start({ command, done, untilMs });
+    const { after = 0 } = request;
+    if (after <= this.#options.log.headOffset()) this.#start(this.#journey(command, done));
+    else void this.#follow(after, this.#journey(command, done));
   }
 
   handle(request: CommandRequest): Promise<Accepted> {
@@ -115,6 +116,20 @@ export class ForwardingBus implements Bus {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
     for (const member of this.#members.values()) member.close();
     await this.#options.local.close();
+  }
+
+  #journey(command: AddressedCommand, done: (result: Result) => void): Journey {
+    return { command, done, untilMs: performance.now() + this.#movingMsMax };
+  }
+
+  /** The caller has seen more than this member has. */
+  async #follow(after: number, { command, done }: Journey): Promise<void> {
+    if (await this.#head.waitFor(after, FOLLOW_MS_MAX)) this.#start(this.#journey(command, done));
+    else {
+      const detail = `this member has not come as far as ${after} yet`;
+      const journey = this.#journey(command, done);
+      this.#answer(journey, errors.error('history.not-yet', detail, { retryAfterSeconds: 1 }));
+    }
   }
 
   #admit(): void {

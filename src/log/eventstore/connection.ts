@@ -65,6 +65,9 @@ export class EventStoreConnection {
   }
 }
 
+/** gRPC's code for what the server does not take, whatever its state. */
+const INVALID_ARGUMENT = 3;
+
 /** An error of the package, which has a class for each type, and none that says that all have one. */
 function isServerError(error: unknown): error is Error & { readonly type: ErrorType } {
   return error instanceof Error && isCommandError(error);
@@ -84,6 +87,11 @@ export function fatalError(error: unknown): StrataError | null {
       cause: error,
     });
   }
+  if ('code' in error && error.code === INVALID_ARGUMENT && type === ErrorType.UNKNOWN) {
+    return errors.error('engine.misconfigured', `EventStoreDB refuses what it is sent: ${error.message}`, {
+      cause: error,
+    });
+  }
   if (type === ErrorType.MAXIMUM_APPEND_SIZE_EXCEEDED) {
     return errors.error('log.write-too-large', 'the write is larger than EventStoreDB is set to take', {
       cause: error,
@@ -98,7 +106,7 @@ const NOT_SENT =
 
 /** True when the server certainly did nothing: there was no connection, or it was not the leader. */
 export function wasNeverSent(error: unknown): boolean {
-  if (!isServerError(error)) return true;
+  if (!isServerError(error)) return error instanceof Error && error.message.startsWith('Failed to discover');
   const { type, message } = error;
   if (type === ErrorType.DEADLINE_EXCEEDED) return /Waiting for (?:LB pick|name resolution)/.test(message);
   return type === ErrorType.NOT_LEADER || (type === ErrorType.UNAVAILABLE && NOT_SENT.test(message));

@@ -4,7 +4,7 @@ import type { Appended, NotAppended, Write } from '#log/event-log.ts';
 import { errors, type StrataError } from '../../errors.ts';
 import { EnqueuedWrite, type WriteCheck } from './enqueued-write.ts';
 import type { Placing } from './placing.ts';
-import { StreamLane } from './stream-lane.ts';
+import { type LaneWrite, StreamLane } from './stream-lane.ts';
 
 /** Appends under way at once, of as many streams: a server takes 100 calls on a connection. */
 const IN_FLIGHT_MAX = 64;
@@ -16,8 +16,6 @@ export type AppenderOptions = {
   readonly placing: Placing;
   readonly replica: EmbeddedLog;
 };
-
-type Placed = { readonly revision: number; readonly stands: boolean };
 
 /** Keeps the order of each stream's writes, and appends different streams side by side. */
 export class EventStoreAppender {
@@ -54,14 +52,16 @@ export class EventStoreAppender {
 
   /** Resolves when all that was enqueued before is settled. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].flatMap(({ writes }) => writes.map(({ settled }) => settled)));
+    await Promise.all(
+      [...this.#lanes.values()].flatMap(({ writes }) => writes.map(({ enqueued }) => enqueued.settled)),
+    );
   }
 
   /** Resolves when no write with this key in this stream, enqueued before, is on its way. */
   async keySettled(stream: string, key: string): Promise<void> {
     const writes = this.#lanes.get(stream)?.writes ?? [];
-    const keyed = writes.filter(({ write }) => write.events.some(({ keyMark }) => keyMark?.key === key));
-    await Promise.all(keyed.map(({ settled }) => settled));
+    const keyed = writes.filter(({ enqueued }) => enqueued.write.events.some(({ keyMark }) => keyMark?.key === key));
+    await Promise.all(keyed.map(({ enqueued }) => enqueued.settled));
   }
 
   #laneOf(stream: string): StreamLane {
@@ -85,52 +85,51 @@ export class EventStoreAppender {
   /** One append of the lane; then others have their turn. */
   async #run(lane: StreamLane): Promise<void> {
     const group = lane.take();
-    lane.done((await this.#place(lane.stream, group)).revision);
-    for (const { sizeBytes } of group) this.#enqueuedBytes -= sizeBytes;
+    await this.#place(lane, group);
+    lane.done();
+    for (const { enqueued } of group) this.#enqueuedBytes -= enqueued.sizeBytes;
     if (lane.isEmpty) this.#lanes.delete(lane.stream);
     else this.#ready.push(lane);
     this.#running -= 1;
     this.#runReady();
   }
 
-  /** Settles each write of the group. Tells the stream's revision then, as far as it is known, else -1; and whether all stand. */
-  async #place(stream: string, group: readonly EnqueuedWrite[]): Promise<Placed> {
-    const placed = await this.#tried(stream, group);
-    if (placed.ok) {
-      for (const [at, events] of placed.writes.entries()) group[at]!.settle({ ok: true, events });
-      return { revision: placed.writes.at(-1)!.at(-1)!.revision, stands: true };
-    }
-    if ('error' in placed) {
-      for (const write of group) write.fail(placed.error);
-      return { revision: -1, stands: false };
-    }
+  /** Settles each write of the group. */
+  async #place(lane: StreamLane, group: readonly LaneWrite[]): Promise<void> {
     const [first] = group;
-    if (group.length === 1) {
-      first!.settle(notAppended(first!.write, placed.current));
-      return { revision: placed.current, stands: false };
-    }
-    // Together they fell: each by itself may stand, but for those that rest on one that fell. The revision that these name
-    // may be there by now, made by another member.
-    let revision = placed.current;
-    let stands = true;
-    for (const write of group) {
-      const { expected } = write.write;
-      const isNext = (expected === 'none' ? -1 : expected) === revision || isKeyed(write);
-      if (expected !== 'any' && !(stands && isNext)) {
-        write.settle(notAppended(write.write, revision));
-        stands = false;
-        continue;
+    if (lane.isGroundless(first!)) return this.#placeEach(lane, group);
+    const placed = await this.#tried(lane.stream, group);
+    if (placed.ok) {
+      for (const [at, events] of placed.writes.entries()) group[at]!.enqueued.settle({ ok: true, events });
+      lane.saw(placed.writes.at(-1)!.at(-1)!.revision);
+    } else if ('error' in placed) {
+      for (const write of group) {
+        lane.fell(write);
+        write.enqueued.fail(placed.error);
       }
-      const alone = await this.#place(stream, [write]);
-      revision = Math.max(revision, alone.revision);
-      stands &&= alone.stands;
+    } else {
+      lane.saw(placed.current);
+      if (group.length === 1) refuse(lane, first!);
+      else await this.#placeEach(lane, group);
     }
-    return { revision, stands };
   }
 
-  async #tried(stream: string, group: readonly EnqueuedWrite[]) {
+  /** Together they fell: each by itself may stand. Those are not sent that certainly do not. */
+  async #placeEach(lane: StreamLane, group: readonly LaneWrite[]): Promise<void> {
+    for (const write of group) {
+      const { expected, events } = write.enqueued.write;
+      const isNext = expected === 'any' || (expected === 'none' ? -1 : expected) === lane.settledRevision;
+      // With a key, its caller may have sent it before, and then the server knows it by its place and ids.
+      const mayStand = !lane.isGroundless(write) && (isNext || events[0]!.keyMark !== null);
+      if (mayStand) await this.#place(lane, [write]);
+      else refuse(lane, write);
+    }
+  }
+
+  async #tried(stream: string, group: readonly LaneWrite[]) {
     try {
-      return await this.#options.placing.place(stream, group);
+      const writes = group.map(({ enqueued }) => enqueued);
+      return await this.#options.placing.place(stream, writes);
     } catch (cause) {
       const error: StrataError = errors.error('command.outcome-unknown', 'what became of the write is not known', {
         cause,
@@ -140,11 +139,9 @@ export class EventStoreAppender {
   }
 }
 
-/** Its caller may have sent it before, and then the server knows it by its place and its ids. */
-function isKeyed({ write }: EnqueuedWrite): boolean {
-  return write.events[0]!.keyMark !== null;
-}
-
-function notAppended({ stream, expected }: Write, currentRevision: number): NotAppended {
-  return { ok: false, error: conflict(stream, expected, currentRevision), currentRevision };
+function refuse(lane: StreamLane, write: LaneWrite): void {
+  const { stream, expected } = write.enqueued.write;
+  lane.fell(write);
+  const currentRevision = lane.settledRevision;
+  write.enqueued.settle({ ok: false, error: conflict(stream, expected, currentRevision), currentRevision });
 }

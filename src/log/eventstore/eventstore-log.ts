@@ -73,6 +73,7 @@ export type EventStoreParts = {
 class EventStoreLog implements LocalLog {
   readonly id: LogId;
   readonly epoch: number;
+  readonly isShared = true;
   readonly dir: string;
   readonly readings: Readings;
   readonly #parts: EventStoreParts;

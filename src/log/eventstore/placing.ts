@@ -4,10 +4,11 @@ import type { EmbeddedLog } from '#log/embedded/embedded-log.ts';
 import type { RecordedWrite } from '#log/event-log.ts';
 import { errors, type StrataError } from '../../errors.ts';
 import type { AppendAnswer, AppendExpected, ProposedEvent } from './append-protocol.ts';
+import type { Arrival } from './arrivals.ts';
 import { type EventStoreConnection, fatalError, wasNeverSent } from './connection.ts';
 import type { EnqueuedWrite } from './enqueued-write.ts';
 import { eventOf, streamFrom } from './read-protocol.ts';
-import type { Arrival, Replicator } from './replicator.ts';
+import type { Replicator } from './replicator.ts';
 import { pauseMs, unavailable } from './retrying.ts';
 
 /** How many attempts without an answer fit into the time. */
@@ -41,7 +42,7 @@ export class Placing {
     const { replicator, timeMs } = this.#options;
     const events = writes.flatMap(({ proposed }) => proposed);
     const ids = writes.map(({ write }) => write.events[0]!.id);
-    const arrivals = ids.map((id) => replicator.expect(id));
+    const arrivals = ids.map((id) => replicator.arrivals.expect(id));
     try {
       const sent = await this.send(stream, writes[0]!.write.expected, events, arrivals[0]);
       if (!sent.ok && 'error' in sent) return sent;
@@ -53,7 +54,7 @@ export class Placing {
         : unavailable(replicator.fault);
       return { ok: false, error };
     } finally {
-      for (const id of ids) replicator.forget(id);
+      for (const id of ids) replicator.arrivals.forget(id);
     }
   }
 

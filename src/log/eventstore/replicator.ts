@@ -4,6 +4,7 @@ import type { RecordedEvent } from '#events/event.ts';
 import type { RecordedWrite } from '#log/event-log.ts';
 import type { Replica } from '#log/replica/replica.ts';
 import { errors, isStrataError, type StrataError } from '../../errors.ts';
+import { Arrivals } from './arrivals.ts';
 import { type EventStoreConnection, fatalError } from './connection.ts';
 import type { LogStream } from './log-stream.ts';
 import {
@@ -26,11 +27,6 @@ const SAVED_EVERY_MS = 1000;
 export const replicatedSchema = z.object({ place: placeSchema, latestAt: z.int().min(0) });
 export type Replicated = z.infer<typeof replicatedSchema>;
 
-/** A write that someone waits for, by the id of its first event. */
-export type Arrival = { readonly write: Promise<RecordedWrite>; isThere: boolean };
-
-type Waiting = { readonly isMet: () => boolean; readonly resolve: (isMet: boolean) => void };
-
 export type ReplicatorOptions = {
   readonly connection: EventStoreConnection;
   readonly prefix: string;
@@ -44,10 +40,9 @@ export type ReplicatorOptions = {
  * whenever it is lost. It takes no more from the server than the replica has taken.
  */
 export class Replicator {
+  readonly arrivals = new Arrivals();
   readonly #options: ReplicatorOptions;
   readonly #closing = new AbortController();
-  readonly #arrivals = new Map<string, (write: RecordedWrite) => void>();
-  readonly #waiting = new Set<Waiting>();
   #place: Place | null;
   #latestAt: number;
   /** The events so far of a write that has not come whole. */
@@ -81,21 +76,6 @@ export class Replicator {
     this.#running = this.#run();
   }
 
-  /** Tells of the write whose first event has this id, if it comes from now on. Forget it afterwards. */
-  expect(id: string): Arrival {
-    const { promise, resolve } = Promise.withResolvers<RecordedWrite>();
-    const arrival = { write: promise, isThere: false };
-    this.#arrivals.set(id, (write) => {
-      arrival.isThere = true;
-      resolve(write);
-    });
-    return arrival;
-  }
-
-  forget(id: string): void {
-    this.#arrivals.delete(id);
-  }
-
   /** Resolves when the replica has the stream up to the revision, for reading; false if the time is over before, or it never will. */
   hasRevision(stream: string, revision: number, timeMs: number): Promise<boolean> {
     return this.#until(() => this.#options.replica.log.lastRevision(stream) >= revision, timeMs);
@@ -118,26 +98,11 @@ export class Replicator {
     // What is being copied is counted before it can be read.
     if (!this.#isReplicating && isMet()) return Promise.resolve(true);
     if (this.#fatal !== null) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const waiting: Waiting = {
-        isMet,
-        resolve: (met) => {
-          clearTimeout(timer);
-          this.#waiting.delete(waiting);
-          resolve(met);
-        },
-      };
-      const timer = setTimeout(() => waiting.resolve(false), timeMs);
-      this.#waiting.add(waiting);
-    });
+    return this.arrivals.until(isMet, timeMs);
   }
 
   #wake(): void {
-    const isOver = this.#fatal !== null || this.#closing.signal.aborted;
-    for (const waiting of [...this.#waiting]) {
-      if (waiting.isMet()) waiting.resolve(true);
-      else if (isOver) waiting.resolve(false);
-    }
+    this.arrivals.wake(this.#fatal !== null || this.#closing.signal.aborted);
   }
 
   async #run(): Promise<void> {
@@ -148,9 +113,9 @@ export class Replicator {
           failures = 0;
         });
       } catch (error) {
-        this.#lastError = error;
-        const fatal = fatalOf(error);
-        if (fatal !== null) return this.#give(fatal);
+        this.#lastError = fatalError(error) ?? error;
+        // The disk may have room again, and rights may be given back: what was read does not get better.
+        if (isStrataError(error) && error.status !== 503) return this.#give(error);
       }
       if (signal.aborted) return;
       this.#downSinceMs ??= performance.now();
@@ -219,7 +184,7 @@ export class Replicator {
     if (writes.length === 0) return;
     this.#isReplicating = true;
     try {
-      for (const write of await this.#options.replica.replicate(writes)) this.#arrivals.get(write[0]!.id)?.(write);
+      for (const write of await this.#options.replica.replicate(writes)) this.arrivals.arrived(write);
     } catch (error) {
       if (!isStrataError(error, 'stream.revision-conflict')) throw error;
       const lost = 'a stream lacks events on EventStoreDB, of which none may be deleted or truncated';
@@ -239,10 +204,4 @@ export class Replicator {
       this.#options.report(`where the replica goes on could not be saved: ${error}`);
     }
   }
-}
-
-/** What ends the copying for good: the disk may have room again, and the server may come back. */
-function fatalOf(error: unknown): StrataError | null {
-  if (isStrataError(error)) return error.status === 503 ? null : error;
-  return fatalError(error);
 }

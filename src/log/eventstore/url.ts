@@ -38,7 +38,7 @@ export function eventStoreSettings(url: string): EventStoreSettings {
   const prefixes: string[] = [];
   const settings = query.split('&').filter((setting) => {
     const [name = '', value = ''] = setting.split('=', 2);
-    if (name === 'prefix') prefixes.push(decodeURIComponent(value));
+    if (name === 'prefix') prefixes.push(value);
     else if (setting !== '' && !SETTINGS.some((known) => known.toLowerCase() === name.toLowerCase())) {
       throw invalid(`has no setting "${name}": ${['prefix', ...SETTINGS].join(', ')}`);
     }

@@ -19,6 +19,8 @@ export class EnqueuedWrite {
   /** When it was handed over, by the monotonic clock. */
   readonly sinceMs: number;
   readonly settled: Promise<Appended | NotAppended>;
+  /** Told once it has its place. */
+  onPlaced: () => void = () => undefined;
   #settle: (result: Appended | NotAppended) => void = () => undefined;
 
   constructor(stream: string, events: RecordedWrite, record: KafkaRecord, sinceMs: number) {
@@ -42,6 +44,7 @@ export class EnqueuedWrite {
   /** It has its place. */
   placed(events: RecordedWrite): void {
     this.#settle({ ok: true, events });
+    this.onPlaced();
   }
 
   failed(error: StrataError): void {

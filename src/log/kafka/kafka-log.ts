@@ -8,14 +8,17 @@ import { openReplica, type Replica } from '#log/replica/replica.ts';
 import { errors } from '../../errors.ts';
 import { kafkaClient } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
+import { type KafkaPlace, kafkaBegin, kafkaPlace } from './kafka-place.ts';
 import { LogCreatedSearch } from './log-created.ts';
 import { MemberLog } from './member-log.ts';
 import { Reader, type Source } from './reader.ts';
-import { type KafkaPlace, kafkaBegin, kafkaPlace } from './replication.ts';
 import { Senders } from './senders.ts';
 import { type TopicEnds, topicEnds } from './topic-ends.ts';
 import { prepareTopics, type Topics } from './topics.ts';
 import { type KafkaSettings, kafkaSettings } from './url.ts';
+
+/** A broker that takes longer to answer a fetch or a send is asked no more: its partitions may have another leader by then. */
+const REQUEST_MS = 3000;
 
 export type KafkaLogOptions = {
   /** `kafka://…`, as `kafkaSettings` reads it. */
@@ -56,9 +59,12 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<LocalLog> 
 
 async function open(options: KafkaLogOptions, settings: KafkaSettings, undo: (() => unknown)[]): Promise<LocalLog> {
   const { codec, dir, address, create, prepare, report = () => undefined, clock = Date.now } = options;
-  const kafka = await kafkaClient(settings, { report });
-  const topics = await prepareTopics(kafka, settings, { create });
-  const ends = await topicEnds(kafka, topics);
+  const admin = await kafkaClient(settings, { report });
+  const topics = await prepareTopics(admin, settings, { create });
+  const ends = await topicEnds(admin, topics);
+  const { low } = ends.partitions[0]!;
+  if (low > 0) throw deleted(settings, 0, low);
+  const kafka = await kafkaClient(settings, { requestTimeoutMs: REQUEST_MS, report });
   const senders = new Senders({ kafka, topics, report });
   undo.unshift(() => senders.close());
 
@@ -75,7 +81,7 @@ async function open(options: KafkaLogOptions, settings: KafkaSettings, undo: (()
   const reader = await Reader.start({ kafka, groupId, sources, report, nowMs: () => performance.now() });
   undo.unshift(() => reader.close());
   search.begin();
-  const { partitions, ...identity } = await search.found;
+  const { partitions, ...identity } = await Promise.race([search.found, reader.failed]);
   if (partitions > topics.partitions) {
     const why = `the log was made with ${partitions} partitions, and the topic has ${topics.partitions}`;
     throw errors.error('engine.misconfigured', `${settings.name}: ${why}`);
@@ -147,14 +153,21 @@ function sourcesOf({ topic, orderTopic, partitions }: Topics, followed: Followed
 function requireThere(settings: KafkaSettings, place: KafkaPlace, ends: TopicEnds): void {
   place.partitions.forEach(({ next }, partition) => {
     const { low, high } = ends.partitions[partition]!;
-    const where = `${settings.name} has partition ${partition} from ${low} to ${high}`;
-    if (next < low) throw errors.error('engine.misconfigured', `${where}: what the log has at ${next} was deleted`);
-    if (next > high)
-      throw errors.error(
-        'log.other-engine',
-        `${where}, and the replica was read up to ${next} of other topics: delete its folder`,
-      );
+    if (next < low) throw deleted(settings, partition, low);
+    if (next <= high) return;
+    const where = `${settings.name} has partition ${partition} up to ${high}`;
+    throw errors.error(
+      'log.other-engine',
+      `${where}, and the replica was read up to ${next} of other topics: delete its folder`,
+    );
   });
+}
+
+function deleted({ name }: KafkaSettings, partition: number, low: number) {
+  return errors.error(
+    'engine.misconfigured',
+    `${name} begins at ${low} in partition ${partition}: what the log had before was deleted`,
+  );
 }
 
 /** The streams of what the replica has beyond the place that was saved, each with its next revision there. */

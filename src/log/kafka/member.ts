@@ -6,11 +6,12 @@ import type { Appended, LogId, NotAppended, OwnedBy, RecordedWrite, Write } from
 import { errors, isStrataError, type StrataError } from '../../errors.ts';
 import { CountedRevisions } from './counted-revisions.ts';
 import { EnqueuedWrite, recordedAs, WriteEncoder } from './enqueued-write.ts';
+import type { KafkaPlace } from './kafka-place.ts';
 import { Orderer } from './orderer.ts';
-import { moving, type OwnedPartition } from './owned-partition.ts';
+import { moving, OUTCOME_MS, type OwnedPartition, outcomeUnknown } from './owned-partition.ts';
 import { PartitionOwners } from './partition-owners.ts';
 import { type KafkaRecord, recordSeed } from './record.ts';
-import { type KafkaPlace, Replication } from './replication.ts';
+import { Replication } from './replication.ts';
 
 /** The member's copy of the log, as far as writing needs it. */
 export type MemberReplica = {
@@ -166,6 +167,12 @@ export class KafkaMember {
     this.replication.retry();
     this.owners.tick();
     this.#orderer.tick();
+    // What counts and gets no place: the order does not go on.
+    const overdueMs = this.#options.nowMs() - OUTCOME_MS;
+    for (const write of this.#unsettled) {
+      if (write.sinceMs > overdueMs) break;
+      write.failed(outcomeUnknown());
+    }
   }
 
   /** Gives places to what was just read. */

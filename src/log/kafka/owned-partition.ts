@@ -3,17 +3,12 @@ import { assert } from '../../assert.ts';
 import { errors, type StrataError } from '../../errors.ts';
 import type { EnqueuedWrite } from './enqueued-write.ts';
 import type { KafkaRecord } from './record.ts';
+import { SendQueue } from './send-queue.ts';
 
-/** One send has at most so much. */
-const SENT_WRITES_MAX = 1000;
-const SENT_BYTES_MAX = 512 * 1024;
-/** What may wait in a partition; beyond it, `server.busy`. */
-const QUEUED_WRITES_MAX = 20_000;
-const QUEUED_BYTES_MAX = 32 * 1024 * 1024;
 /** What was sent and is not read back after this long is sent again. */
 const RESEND_MS = 3000;
 /** When the caller hears that the outcome is not known: longer than Kafka takes to give a partition another leader. */
-const OUTCOME_MS = 20_000;
+export const OUTCOME_MS = 20_000;
 
 export type OwnedPartitionOptions = {
   readonly partition: number;
@@ -28,23 +23,18 @@ export type OwnedPartitionOptions = {
 };
 
 /**
- * A partition in the hands of this member, from its `PartitionOwned` to the end of that: writes are given their revisions
- * here, sent in order, one send at a time, and sent again, the same, until they are read back. So each counts once, if this
- * member is still the owner, whatever was lost, delayed or doubled on the way.
+ * A partition in the hands of this member, from its `PartitionOwned` to the end of that: writes are sent in order, one send at
+ * a time, and sent again, the same, until they are read back. So each counts once, if this member is still the owner, whatever
+ * was lost, delayed or doubled on the way.
  */
 export class OwnedPartition {
   readonly partition: number;
   readonly owner: number;
   readonly #options: OwnedPartitionOptions;
-  /** Handed over and not read back; the first `#sent` of them were sent. */
-  readonly #queue: EnqueuedWrite[] = [];
-  #sent = 0;
-  /** How many of the queue may be on Kafka. */
-  #sentEver = 0;
+  readonly #queue = new SendQueue();
+  /** Read back, and not in the replica yet. */
+  #unplaced = 0;
   #sentAtMs = 0;
-  #queuedBytes = 0;
-  /** Last revisions of the streams in the queue, and how many of its writes each has. */
-  readonly #streams = new Map<string, { revision: number; writes: number }>();
   #isSending = false;
   #mustWait = false;
   #state: 'open' | 'let go' | 'ended' = 'open';
@@ -68,60 +58,46 @@ export class OwnedPartition {
   /** Why no further write is taken now, or `null`. */
   get refusal(): StrataError | null {
     if (this.#state !== 'open') return moving(this.partition);
-    if (this.#queue.length < QUEUED_WRITES_MAX && this.#queuedBytes < QUEUED_BYTES_MAX) return null;
+    if (!this.#queue.isFull) return null;
     return errors.error('server.busy', 'too much waits to be written', { retryAfterSeconds: 1 });
   }
 
   /** How many writes were sent and not read back; none while it is not known whether they come. */
   get coming(): number {
-    return this.#state === 'open' && !this.#mustWait ? this.#sentEver : 0;
+    return this.#state === 'open' && !this.#mustWait ? this.#queue.everSent : 0;
   }
 
   /** The last revision by what is queued; `null` where nothing of the stream is. */
   lastRevision(stream: string): number | null {
-    return this.#streams.get(stream)?.revision ?? null;
+    return this.#queue.lastRevision(stream);
   }
 
   enqueue(write: EnqueuedWrite): void {
     assert(this.#state === 'open', 'writes are handed over to an owner');
     this.#queue.push(write);
-    this.#queuedBytes += write.sizeBytes;
-    const stream = this.#streams.get(write.stream);
-    if (stream === undefined) this.#streams.set(write.stream, { revision: write.lastRevision, writes: 1 });
-    else {
-      stream.revision = write.lastRevision;
-      stream.writes += 1;
-    }
     this.#run();
   }
 
-  /**
-   * A write of this owner was read and counts, whose first event has the id: that of the queue, unless it had been given up. It is
-   * nearly always the first; where Kafka lost a send that it had acknowledged, writes to other streams overtake it.
-   */
+  /** A write of this owner was read and counts, whose first event has the id; `null` where it had been given up. */
   counted(eventId: string): EnqueuedWrite | null {
-    const at = this.#queue.findIndex(({ events }) => events[0]!.id === eventId);
-    if (at === -1) return null;
-    const write = this.#queue[at]!;
-    if (at === 0) this.#queue.shift();
-    else this.#queue.splice(at, 1);
-    if (at < this.#sent) this.#sent -= 1;
-    if (at < this.#sentEver) this.#sentEver -= 1;
-    this.#forget(write);
+    const write = this.#queue.remove(eventId);
+    if (write === null) return null;
+    this.#unplaced += 1;
+    write.onPlaced = this.#onPlaced;
     return write;
   }
 
   /** Looks after what is overdue. Called a few times a second. */
   tick(): void {
-    const first = this.#queue[0];
-    if (first === undefined) return;
+    const { sinceMs } = this.#queue;
+    if (sinceMs === null) return;
     const nowMs = this.#options.nowMs();
-    if (nowMs - first.sinceMs > OUTCOME_MS) {
+    if (nowMs - sinceMs > OUTCOME_MS) {
       this.#giveUp();
       return;
     }
     this.#mustWait = false;
-    if (!this.#isSending && this.#sent > 0 && nowMs - this.#sentAtMs > RESEND_MS) this.#sent = 0;
+    if (!this.#isSending && nowMs - this.#sentAtMs > RESEND_MS) this.#queue.sendAgain();
     this.#run();
   }
 
@@ -129,75 +105,57 @@ export class OwnedPartition {
   letGo(): void {
     if (this.#state !== 'open') return;
     this.#state = 'let go';
-    while (this.#queue.length > this.#sentEver) this.#drop(moving(this.partition));
+    this.#queue.fail(moving(this.partition), this.#queue.everSent);
   }
 
   /** Another owner has come: what does not count by now never will. */
   lost(): void {
     this.#state = 'ended';
-    while (this.#queue.length > 0) this.#drop(moving(this.partition));
+    this.#queue.fail(moving(this.partition), 0);
   }
 
   /** Whether what was sent counts can only be told by the next owner's record. */
   #giveUp(): void {
     this.#state = 'ended';
-    while (this.#queue.length > this.#sentEver) this.#drop(moving(this.partition));
-    while (this.#queue.length > 0) this.#drop(outcomeUnknown());
+    this.#queue.fail(moving(this.partition), this.#queue.everSent);
+    this.#queue.fail(outcomeUnknown(), 0);
   }
 
+  readonly #onPlaced = (): void => {
+    this.#unplaced -= 1;
+    if (this.#unplaced === 0) this.#run();
+  };
+
   #run(): void {
-    if (this.#isSending || this.#mustWait || this.#state !== 'open' || this.#sent === this.#queue.length) return;
+    if (this.#isSending || !this.#maySend) return;
     this.#isSending = true;
     void this.#drive();
+  }
+
+  /** The next send waits until the last one has its places, unless it is full: so it takes more, and Kafka has less to do. */
+  get #maySend(): boolean {
+    const { length, sent, hasFullSend } = this.#queue;
+    if (this.#state !== 'open' || this.#mustWait || sent === length) return false;
+    return (sent === 0 && this.#unplaced === 0) || hasFullSend;
   }
 
   async #drive(): Promise<void> {
     // What comes in the same turn of the event loop goes with it.
     await setImmediate();
-    while (this.#state === 'open' && this.#sent < this.#queue.length) {
-      const records = this.#take();
+    while (this.#maySend) {
       this.#sentAtMs = this.#options.nowMs();
       try {
-        const sent = this.#options.send(records);
+        const sent = this.#options.send(this.#queue.take());
         this.#options.onSend();
         await sent;
         this.#sentAtMs = this.#options.nowMs();
       } catch {
         // The sender reports it. All that was not read back is sent again, in order, when the next tick allows it.
-        this.#sent = 0;
+        this.#queue.sendAgain();
         this.#mustWait = true;
-        break;
       }
     }
     this.#isSending = false;
-  }
-
-  #take(): KafkaRecord[] {
-    const records: KafkaRecord[] = [];
-    let sizeBytes = 0;
-    while (this.#sent < this.#queue.length && records.length < SENT_WRITES_MAX && sizeBytes < SENT_BYTES_MAX) {
-      const { record } = this.#queue[this.#sent]!;
-      records.push(record);
-      sizeBytes += record.value.length;
-      this.#sent += 1;
-    }
-    this.#sentEver = Math.max(this.#sentEver, this.#sent);
-    return records;
-  }
-
-  #drop(error: StrataError): void {
-    const write = this.#queue.pop()!;
-    this.#sent = Math.min(this.#sent, this.#queue.length);
-    this.#sentEver = Math.min(this.#sentEver, this.#queue.length);
-    this.#forget(write);
-    write.failed(error);
-  }
-
-  #forget(write: EnqueuedWrite): void {
-    this.#queuedBytes -= write.sizeBytes;
-    const stream = this.#streams.get(write.stream)!;
-    stream.writes -= 1;
-    if (stream.writes === 0) this.#streams.delete(write.stream);
   }
 }
 
@@ -205,6 +163,6 @@ export function moving(partition: number): StrataError {
   return errors.error('partition.moving', `partition ${partition} has no owner here`, { retryAfterSeconds: 1 });
 }
 
-function outcomeUnknown(): StrataError {
+export function outcomeUnknown(): StrataError {
   return errors.error('command.outcome-unknown', 'Kafka did not tell in time what became of the write');
 }

@@ -107,8 +107,10 @@ export class PartitionOwners {
 
   /** Takes over and lets go what the membership says, and looks after what is overdue. */
   tick(): void {
-    const { partitions, membership } = this.#options;
+    const { partitions, membership, nowMs } = this.#options;
     const assigned = membership.assigned();
+    // One that was away does not take back what others have by now: it hears of that when it is in the group again.
+    const mayClaim = !this.#isClosed && nowMs() < membership.leaseUntilMs();
     for (let partition = 0; partition < partitions; partition += 1) {
       const held = this.#held[partition]?.partition ?? null;
       if (held !== null && (!held.isOpen || this.#isClosed || !assigned.has(partition))) {
@@ -117,7 +119,7 @@ export class PartitionOwners {
         this.#held[partition] = null;
       }
       held?.tick();
-      if (this.#held[partition] === null && assigned.has(partition) && !this.#isClosed) this.#claim(partition);
+      if (this.#held[partition] === null && assigned.has(partition) && mayClaim) this.#claim(partition);
       else this.#claims[partition] = null;
     }
     for (const leaving of this.#leaving) leaving.tick();

@@ -46,6 +46,9 @@ export class Reader {
   #consumer: Consumer | null = null;
   #fetchedAtMs: number;
   #fault: StrataError | null = null;
+  /** Rejects with the fault, if one comes. */
+  readonly failed: Promise<never>;
+  #rejectFailed: (fault: StrataError) => void = () => undefined;
   #restarting: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -53,6 +56,11 @@ export class Reader {
     this.#options = options;
     this.#sources = new Map(options.sources.map((source) => [keyOf(source.topic, source.partition), source]));
     this.#fetchedAtMs = options.nowMs();
+    this.failed = new Promise((_, reject) => {
+      this.#rejectFailed = reject;
+    });
+    // Whoever asks hears of it.
+    this.failed.catch(() => undefined);
   }
 
   static async start(options: ReaderOptions): Promise<Reader> {
@@ -201,6 +209,7 @@ export class Reader {
         ? (error as StrataError)
         : errors.error('server.failed', 'what Kafka holds cannot be read', { cause: error });
     this.#options.report(`reading from Kafka ends: ${this.#fault.message}`);
+    this.#rejectFailed(this.#fault);
   }
 }
 

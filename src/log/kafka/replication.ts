@@ -1,19 +1,12 @@
-import { z } from 'zod';
 import type { Codec } from '#events/encoding.ts';
 import type { EventView } from '#events/event-view.ts';
 import type { RecordedWrite } from '#log/event-log.ts';
 import { assert } from '../../assert.ts';
 import type { CountedRevisions } from './counted-revisions.ts';
 import type { EnqueuedWrite } from './enqueued-write.ts';
-import { ORDER_BEGIN, OrderRule, orderPlace, type WaitingAt } from './order-rule.ts';
-import {
-  type Judged,
-  type Owner,
-  PARTITION_BEGIN,
-  type PartitionPlace,
-  PartitionRule,
-  partitionPlace,
-} from './partition-rule.ts';
+import type { KafkaPlace } from './kafka-place.ts';
+import { OrderRule, type WaitingAt } from './order-rule.ts';
+import { type Judged, type Owner, type PartitionPlace, PartitionRule } from './partition-rule.ts';
 import { decodeRecord, type LogRecord, type WriteRecord } from './record.ts';
 
 /** Writes that go into the replica at once. */
@@ -23,22 +16,6 @@ const REPLICATED_BYTES_MAX = 1024 * 1024;
 const WAITING_WRITES_MAX = 20_000;
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 const WAITING_RUNS_MAX = 100_000;
-
-/** Up to where Kafka was read when the replica had its head: what it goes on with after a restart. */
-export const kafkaPlace = z.object({
-  /** The offset of the replica's last event. */
-  head: z.int(),
-  partitions: z.array(partitionPlace),
-  order: orderPlace,
-  recordedAt: z.int(),
-});
-export type KafkaPlace = Readonly<z.infer<typeof kafkaPlace>>;
-
-/** Before the first record. */
-export function kafkaBegin(partitions: number): KafkaPlace {
-  const places = Array.from({ length: partitions }, () => PARTITION_BEGIN);
-  return { head: 0, partitions: places, order: ORDER_BEGIN, recordedAt: 0 };
-}
 
 /** A record of Kafka as a reader gets it. */
 export type ReadRecord = { readonly offset: number; readonly value: Buffer | null };

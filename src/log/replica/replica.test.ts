@@ -77,6 +77,24 @@ test('a replica goes on at the place that was saved, and knows again what came i
   expect(await idsOf(second)).toEqual([0, 1, 2, 3, 4, 5].map((revision) => hashOf(`s ${revision}`)));
 });
 
+test('what could not be taken in is given again, with what was known', async () => {
+  const dir = tempFolder();
+  const first = await open(dir);
+  await first.replicate(writesOf([1, 2]));
+  await first.close();
+
+  let isReachable = false;
+  const prepare = async () => {
+    if (!isReachable) throw new Error('the keys cannot be had');
+  };
+  const second = await openReplica({ dir, id: ID, epoch: 1, source: 'a topic', codec: sampleCodec, state, prepare });
+  onTestFinished(() => second.close());
+  await expect(second.replicate(writesOf([1, 2, 1]))).rejects.toThrow('cannot be had');
+  isReachable = true;
+  const placed = await second.replicate(writesOf([1, 2, 1]));
+  expect(placed.flat().map(({ offset }) => offset)).toEqual([1, 2, 3, 4]);
+});
+
 test('a replica of another log, of another epoch, or read from elsewhere is made again', async () => {
   for (const other of [{ id: hashOf('another engine') }, { epoch: 2 }, { source: 'another topic' }]) {
     const dir = tempFolder();

@@ -87,17 +87,22 @@ export class Replica<State> {
    */
   async replicate(writes: readonly RecordedWrite[]): Promise<readonly RecordedWrite[]> {
     const placed: RecordedWrite[] = [];
-    let at = 0;
-    for (; at < writes.length && this.#next <= this.log.headOffset(); at += 1) {
-      placed.push(await this.#known(writes[at]!));
+    let next = this.#next;
+    while (placed.length < writes.length && next <= this.log.headOffset()) {
+      const known = await this.#known(writes[placed.length]!, next);
+      placed.push(known);
+      next += known.length;
     }
-    if (at === writes.length) return placed;
-    const rest = at === 0 ? writes : writes.slice(at);
-    await this.#prepare(rest);
-    for (const write of await this.log.replicate(rest)) {
-      this.#next += write.length;
-      placed.push(write);
+    const rest = placed.length === 0 ? writes : writes.slice(placed.length);
+    if (rest.length > 0) {
+      await this.#prepare(rest);
+      for (const write of await this.log.replicate(rest)) {
+        placed.push(write);
+        next += write.length;
+      }
     }
+    // Not before: after a failure the same writes are given again, those too that were known.
+    this.#next = next;
     return placed;
   }
 
@@ -115,15 +120,14 @@ export class Replica<State> {
     await this.log.close();
   }
 
-  async #known(write: RecordedWrite): Promise<RecordedWrite> {
-    const known = write.map((_, at) => this.log.reader().at(this.#next + at));
+  async #known(write: RecordedWrite, from: number): Promise<RecordedWrite> {
+    const known = write.map((_, at) => this.log.reader().at(from + at));
     const other = write.findIndex(({ id }, at) => known[at]!.id !== id);
     if (other !== -1) {
       // The next start makes it again.
       await writeSavedPlace(this.log.dir, null);
-      throw otherEngine(this.#next + other, known[other]!.id, write[other]!.id);
+      throw otherEngine(from + other, known[other]!.id, write[other]!.id);
     }
-    this.#next += write.length;
     return known;
   }
 }
