@@ -46,6 +46,9 @@ export const environment = z.object({
     .describe('shared by all members: proves that a forwarded command comes from one of them'),
   STRATA_ADVERTISE_URL: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+    .refine((url) => URL.parse(url) === null || URL.parse(url)!.href === `${URL.parse(url)!.origin}/`, {
+      error: 'must be http://HOST:PORT or https://HOST:PORT and no more',
+    })
     .optional()
     .describe('where the other members reach this one (default: the address that it listens on)'),
   STRATA_LOG_ORIGIN: z

@@ -26,6 +26,7 @@ import { requireFinishedRestore } from './backup/restore-marker.ts';
 import type { Config } from './config.ts';
 import { domains } from './domains.ts';
 import { type Embedded, embed } from './embedded.ts';
+import { requireEngineUrls } from './engine-urls.ts';
 import { freePort, openEngines } from './engines.ts';
 import { advanceWithTheLog, caughtUp } from './following.ts';
 import { openForwarding } from './forwarding.ts';
@@ -55,6 +56,7 @@ export async function startServer(
   logger: Logger = createLogger(),
   warmThread?: WarmFoldThread,
 ): Promise<Server> {
+  await requireEngineUrls(config);
   const known = catalogue(domains);
   const codec = createCodec([...known.events.values()]);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });

@@ -176,3 +176,13 @@ test('what is done is not looked at again', async () => {
   await send('EraseCoat', 'green');
   await expect.poll(() => collected).toEqual(['picture of red', 'picture of green']);
 });
+
+test('another log is looked at from its beginning', async () => {
+  for (const name of ['red', 'green']) await send('EraseCoat', name);
+  await expect.poll(() => collected).toEqual(['picture of red', 'picture of green']);
+  await stop();
+  rmSync(join(dir, 'log'), { recursive: true });
+  await start();
+  await send('EraseCoat', 'blue');
+  await expect.poll(() => collected).toEqual(['picture of red', 'picture of green', 'picture of blue']);
+});

@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import type { RecordedEvent } from '#events/event.ts';
-import { formatPosition, type Position, parsePosition } from '#events/position.ts';
+import type { Position } from '#events/position.ts';
 import type { SubjectKeys } from '#events/sealing.ts';
 import type { Projections } from '#history/db.ts';
 import type { Batch, EventLog } from '#log/event-log.ts';
 import type { Bus } from './bus.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Domain, ErasedWith, Principal } from './domain.ts';
+import { decodeCursor, encodeCursor } from './log-cursor.ts';
 
 /** How long what fails is left alone. */
 const RETRY_MS = 1000;
@@ -28,7 +29,7 @@ const CALLER: Principal = { role: 'system', account: null, actor: 'reactor:erasu
 export type ErasuresOptions = {
   /** A folder of its own, for the cursor. */
   readonly dir: string;
-  readonly log: Pick<EventLog, 'epoch' | 'head' | 'isShared' | 'ownerOf' | 'partitionOf' | 'subscribe'>;
+  readonly log: Pick<EventLog, 'id' | 'epoch' | 'head' | 'isShared' | 'ownerOf' | 'partitionOf' | 'subscribe'>;
   readonly catalogue: Catalogue;
   readonly domains: readonly Domain[];
   readonly keys: SubjectKeys;
@@ -85,7 +86,7 @@ export class ErasureRunner {
       this.#position = { epoch: this.#position.epoch, offsets: this.#position.offsets.with(partition, to) };
       unwritten += events.length;
       if (erasures.length === 0 && unwritten < EVENTS_A_CURSOR) continue;
-      await this.#untilDone(() => this.#root.put(CURSOR, formatPosition(this.#position)));
+      await this.#untilDone(() => this.#root.put(CURSOR, encodeCursor(this.#options.log, this.#position)));
       unwritten = 0;
     }
   }
@@ -151,11 +152,7 @@ export class ErasureRunner {
   }
 
   #cursor(): Position {
-    const { log } = this.#options;
-    const token = this.#root.get(CURSOR);
-    const start = { epoch: log.epoch, offsets: log.head().offsets.map(() => 0) };
-    const cursor = token === undefined ? start : parsePosition(token);
     // After a restore all is looked at again: a key may have come back that was to be destroyed.
-    return cursor.epoch === log.epoch ? cursor : start;
+    return decodeCursor(this.#options.log, this.#root.get(CURSOR)).position;
   }
 }

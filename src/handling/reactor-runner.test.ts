@@ -156,6 +156,19 @@ test('events that come in again have no second effect', async () => {
   expect(await typesOf('soft')).toEqual(['Wound', 'Rang']);
 });
 
+test('what was remembered of another log is forgotten, as where the log was removed', async () => {
+  await wind('hard', START_MS + 60_000);
+  for (const egg of ['first', 'second']) await wind(egg, null);
+  await expect.poll(() => typesOf('second')).toEqual(['Wound', 'Rang']);
+  await stop();
+  rmSync(join(dir, 'log'), { recursive: true });
+  now += 60_000;
+  await start();
+  await wind('soft', null);
+  await expect.poll(() => typesOf('soft')).toEqual(['Wound', 'Rang']);
+  expect(await typesOf('hard')).toEqual([]);
+});
+
 test('a refusal is reported, and done with', async () => {
   await wind('deaf', null);
   await expect.poll(() => reports).toEqual([{ reactor: 'ringer', command: 'Ring', code: 'egg.deaf' }]);
@@ -167,6 +180,7 @@ async function besides(owns: boolean): Promise<{ sent: string[]; close(): Promis
   const runner = ReactorRunner.start({
     dir: join(dir, 'reactors-besides'),
     log: {
+      id: log.id,
       epoch: log.epoch,
       head: () => log.head(),
       subscribe: (after) => log.subscribe(after),

@@ -2,12 +2,13 @@ import { hash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { RecordedEvent } from '#events/event.ts';
-import { formatPosition, type Position, parsePosition } from '#events/position.ts';
+import type { Position } from '#events/position.ts';
 import type { Batch, EventLog } from '#log/event-log.ts';
 import type { StrataError } from '../errors.ts';
 import type { Bus } from './bus.ts';
 import type { Reactor, ReactorCommand } from './domain.ts';
 import { keyHash } from './idempotency.ts';
+import { decodeCursor, encodeCursor } from './log-cursor.ts';
 
 /** How often what is due is looked for. */
 const TICK_MS = 250;
@@ -43,7 +44,7 @@ type Followed = { readonly due: readonly Due[]; readonly effects: readonly strin
 
 export type ReactorsOptions = {
   readonly dir: string;
-  readonly log: Pick<EventLog, 'epoch' | 'head' | 'isShared' | 'ownerOf' | 'partitionOf' | 'subscribe'>;
+  readonly log: Pick<EventLog, 'id' | 'epoch' | 'head' | 'isShared' | 'ownerOf' | 'partitionOf' | 'subscribe'>;
   readonly bus: Pick<Bus, 'handle'>;
   readonly reactors: readonly Reactor[];
   readonly clock: () => number;
@@ -123,7 +124,7 @@ export class ReactorRunner {
         await this.#root.transaction(() => {
           for (const item of due) this.#put(item.command.dueAt ?? 0, item);
           for (const effect of effects) this.#forgetEffect(effect);
-          this.#cursors.put(reactor.name, formatPosition(position));
+          this.#cursors.put(reactor.name, encodeCursor(this.#options.log, position));
         });
         return;
       } catch (error) {
@@ -134,12 +135,10 @@ export class ReactorRunner {
   }
 
   #cursor(reactor: Reactor): Position {
-    const { log } = this.#options;
-    const start = { epoch: log.epoch, offsets: log.head().offsets.map(() => 0) };
-    const token = this.#cursors.get(reactor.name);
-    const cursor = token === undefined ? start : parsePosition(token);
     // After a restore into another epoch all is looked at again: keys keep the effects single.
-    return cursor.epoch === log.epoch ? cursor : start;
+    const { position, isOfAnotherLog } = decodeCursor(this.#options.log, this.#cursors.get(reactor.name));
+    if (isOfAnotherLog) for (const remembered of [this.#due, this.#awaited]) remembered.clearSync();
+    return position;
   }
 
   #put(dueAt: number, item: Due): void {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { bystander } from '#cluster/bystander.ts';
 import type { Membership } from '#cluster/membership.ts';
 import type { Codec } from '#events/encoding.ts';
 import { openEmbeddedLog } from '#log/embedded/embedded-log.ts';
@@ -42,18 +42,6 @@ async function open(
   }
   const { openEventStoreLog } = await import('#log/eventstore/eventstore-log.ts');
   return openEventStoreLog({ url, dir, create, ...common });
-}
-
-/** A member that owns nothing. */
-function bystander(): Membership {
-  return {
-    member: randomBytes(16).toString('hex'),
-    assigned: () => new Set(),
-    onChange: () => undefined,
-    leaseUntilMs: () => 0,
-    setReady: () => undefined,
-    close: async () => undefined,
-  };
 }
 
 /** The URL as it may be shown: without who signs in, and without settings. */

@@ -13,7 +13,7 @@ import { Stage, type StageOptions } from './stage/stage.ts';
 const READY_AGAIN_MS_MAX = 90_000;
 
 export type FaultsOptions = StageOptions & {
-  /** How long faults are struck. */
+  /** How long faults are struck; longer until each of them has been. */
   readonly minutes: number;
   /** Decides what is struck when, and what clients ask; not how they interleave. */
   readonly seed: number;

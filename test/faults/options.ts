@@ -30,7 +30,7 @@ export function readOptions(args: readonly string[]): Read {
         'upload; heals all of it, and holds every answer against the log. Ends with 1 where something does not hold.',
     )
     .addHelpText('after', `\nFaults:\n${Object.entries(FAULTS).map(described).join('\n')}`)
-    .option('--minutes <number>', 'how long faults are struck', positive, 1)
+    .option('--minutes <number>', 'how long faults are struck, and at least until each has been', positive, 1)
     .option('--seed <number>', 'decides what is struck when and what clients ask', whole, randomInt(2 ** 31))
     .addOption(
       new Option('--engines <which>', 'kafka: three brokers, Redis and S3; embedded: one instance alone')

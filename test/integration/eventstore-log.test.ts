@@ -3,6 +3,7 @@ import type { EventLog, RecordedWrite } from '#log/event-log.ts';
 import { appended, everything, outcome, texts } from '#test/conformance/log/results.ts';
 import { openLog, tempFolder } from '#test/conformance/open-log.ts';
 import { hashOf, note, notes } from '#test/conformance/sample-events.ts';
+import { errors } from '../../src/errors.ts';
 import { expectSameAsServer, hasEvents, openMember, startDouble } from './eventstore-stage.ts';
 
 test('two members on one server have one log, in one order', async () => {
@@ -235,4 +236,18 @@ test('a log that is imported has the positions that it had', async () => {
   await appended(log, notes('s-0', ['new']));
   const other = await openMember(double.url);
   expect(await everything(other)).toEqual(await everything(log));
+});
+
+test('where the keys of what comes cannot be had, it comes when they can', async () => {
+  const double = await startDouble();
+  let isRefused = true;
+  const prepare = async () => {
+    if (isRefused) throw errors.error('engine.misconfigured', 'the bucket refuses');
+  };
+  const [a, b] = await Promise.all([openMember(double.url), openMember(double.url, { prepare })]);
+  await appended(a, notes('s', ['0']));
+  await expect.poll(() => b.fault()?.message, { timeout: 10_000 }).toBe('the bucket refuses');
+  isRefused = false;
+  await hasEvents(b, 1);
+  await expect.poll(() => b.fault(), { timeout: 10_000 }).toBeNull();
 });

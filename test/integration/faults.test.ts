@@ -31,7 +31,7 @@ describe.skipIf(missing.length > 0)(
         expectAllHolds({
           engines: 'kafka',
           instances: 2,
-          minutes: 0.5,
+          minutes: 0.4,
           faults: ['kill-instance', 'freeze-instance', 'kill-broker', 'kill-redis', 'kill-s3'],
         }),
     );

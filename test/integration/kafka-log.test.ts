@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
+import { crc32c } from '@node-rs/crc32';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Membership } from '#cluster/membership.ts';
 import type { RecordedEvent } from '#events/event.ts';
 import { kafkaClient } from '#log/kafka/client.ts';
+import { recordSeed } from '#log/kafka/record.ts';
 import { kafkaSettings } from '#log/kafka/url.ts';
 import type { LocalLog } from '#log/local-log.ts';
 import { appended, everything, expectWellFormed, outcome } from '../conformance/log/results.ts';
@@ -175,6 +177,21 @@ describe.skipIf(!hasKafka())('members of a log on Kafka (skipped where none can 
       await expect(openMember({ url, dir: each })).rejects.toMatchObject({ code: 'engine.misconfigured' });
     }
   }, 60_000);
+
+  test('a member that meets what a later version wrote gives its partitions up, and says why', async () => {
+    const url = topicUrl(await sharedKafka(), 1);
+    const log = await open(url, tempFolder());
+    await ownsAll(log, 1);
+    const settings = kafkaSettings(url);
+    const producer = (await kafkaClient(settings)).producer();
+    await producer.connect();
+    const later = Buffer.from([0, 0, 0, 0, 2, 1, 0, 0]);
+    later.writeUInt32LE(crc32c(later.subarray(4), recordSeed(log.id, log.epoch)));
+    await producer.send({ topic: settings.topic, messages: [{ value: later, partition: 0 }] });
+    await producer.disconnect();
+    await until(() => log.fault()?.code === 'log.unknown-format', 'the record was met');
+    await until(() => log.ownerOf(0) === 'moving', 'the partition was given up');
+  });
 
   test('members that both believe to own everything never agree to two histories', async () => {
     const url = topicUrl(await sharedKafka(), PARTITIONS);

@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'src/admin.ts',
     'src/background.ts',
     'src/embedded.ts',
+    'src/engine-urls.ts',
     'src/engines.ts',
     'src/following.ts',
     'src/forwarding.ts',

@@ -49,6 +49,8 @@ export class Replicator {
   #partial: { readonly events: RecordedEvent[]; readonly isImported: boolean } | null = null;
   #isReplicating = false;
   #downSinceMs: number | null = null;
+  /** Since when the replica does not take what comes. */
+  #stuckSinceMs: number | null = null;
   #lastError: unknown = null;
   #fatal: StrataError | null = null;
   #savedMs = 0;
@@ -68,7 +70,8 @@ export class Replicator {
   /** Why nothing comes from the server, or `null`. */
   get fault(): StrataError | null {
     if (this.#fatal !== null) return this.#fatal;
-    if (this.#downSinceMs === null || performance.now() - this.#downSinceMs < DOWN_MS) return null;
+    const sinceMs = this.#stuckSinceMs ?? this.#downSinceMs;
+    if (sinceMs === null || performance.now() - sinceMs < DOWN_MS) return null;
     return isStrataError(this.#lastError) ? this.#lastError : unavailable(this.#lastError);
   }
 
@@ -110,7 +113,7 @@ export class Replicator {
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
         await this.#follow(() => {
-          failures = 0;
+          if (this.#stuckSinceMs === null) failures = 0;
         });
       } catch (error) {
         this.#lastError = fatalError(error) ?? error;
@@ -185,7 +188,13 @@ export class Replicator {
     this.#isReplicating = true;
     try {
       for (const write of await this.#options.replica.replicate(writes)) this.arrivals.arrived(write);
+      this.#stuckSinceMs = null;
     } catch (error) {
+      this.#stuckSinceMs ??= performance.now();
+      if (isStrataError(error, 'engine.misconfigured')) {
+        // It is that of the keys, which may be set right while this waits.
+        throw errors.error('engine.unavailable', error.message, { cause: error, retryAfterSeconds: 1 });
+      }
       if (!isStrataError(error, 'stream.revision-conflict')) throw error;
       const lost = 'a stream lacks events on EventStoreDB, of which none may be deleted or truncated';
       throw errors.error('engine.misconfigured', `${lost}: ${error.message}`, { cause: error });

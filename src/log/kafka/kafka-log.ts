@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openKafkaMembership } from '#cluster/kafka-membership.ts';
 import type { Membership } from '#cluster/membership.ts';
 import type { Codec } from '#events/encoding.ts';
@@ -19,6 +20,11 @@ import { type KafkaSettings, kafkaSettings } from './url.ts';
 
 /** A broker that takes longer to answer a fetch or a send is asked no more: its partitions may have another leader by then. */
 const REQUEST_MS = 3000;
+/** How long brokers and leaders are waited for at the start. */
+const FOUND_MS = 15_000;
+const FOUND_AGAIN_MS = 250;
+/** How long the first record may take to be read. */
+const FIRST_READ_MS = 30_000;
 
 export type KafkaLogOptions = {
   /** `kafka://…`, as `kafkaSettings` reads it. */
@@ -59,9 +65,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<LocalLog> 
 
 async function open(options: KafkaLogOptions, settings: KafkaSettings, undo: (() => unknown)[]): Promise<LocalLog> {
   const { codec, dir, address, create, prepare, report = () => undefined, clock = Date.now } = options;
-  const admin = await kafkaClient(settings, { report });
-  const topics = await prepareTopics(admin, settings, { create });
-  const ends = await topicEnds(admin, topics);
+  const { topics, ends } = await findTopics(settings, create, report);
   const { low } = ends.partitions[0]!;
   if (low > 0) throw deleted(settings, 0, low);
   const kafka = await kafkaClient(settings, { requestTimeoutMs: REQUEST_MS, report });
@@ -76,12 +80,12 @@ async function open(options: KafkaLogOptions, settings: KafkaSettings, undo: (()
     send: (records) => senders.send(0, records),
   });
   const followed: Followed = { search, log: null };
-  const groupId = `${topics.topic}.reader.${randomBytes(8).toString('hex')}`;
+  const groupPrefix = `${topics.topic}.reader.`;
   const sources = sourcesOf(topics, followed);
-  const reader = await Reader.start({ kafka, groupId, sources, report, nowMs: () => performance.now() });
+  const reader = new Reader({ kafka, groupPrefix, sources, report, nowMs: () => performance.now() });
   undo.unshift(() => reader.close());
   search.begin();
-  const { partitions, ...identity } = await Promise.race([search.found, reader.failed]);
+  const { partitions, ...identity } = await Promise.race([search.found, reader.failed, tooLate(settings)]);
   if (partitions > topics.partitions) {
     const why = `the log was made with ${partitions} partitions, and the topic has ${topics.partitions}`;
     throw errors.error('engine.misconfigured', `${settings.name}: ${why}`);
@@ -124,6 +128,27 @@ async function open(options: KafkaLogOptions, settings: KafkaSettings, undo: (()
   return log;
 }
 
+/** Again for a while where brokers are away or partitions have no leaders yet, as while others make the topics. */
+async function findTopics(
+  settings: KafkaSettings,
+  create: boolean,
+  report: (message: string) => void,
+): Promise<{ topics: Topics; ends: TopicEnds }> {
+  const untilMs = performance.now() + FOUND_MS;
+  for (;;) {
+    // A new client begins at another of the brokers that the URL names.
+    const kafka = await kafkaClient(settings, { report });
+    try {
+      const topics = await prepareTopics(kafka, settings, { create });
+      return { topics, ends: await topicEnds(kafka, topics) };
+    } catch (cause) {
+      const error = kafkaError(cause, settings.name);
+      if (error.code !== 'engine.unavailable' || performance.now() > untilMs) throw error;
+      await delay(FOUND_AGAIN_MS);
+    }
+  }
+}
+
 /** What takes what is read: first the search for the log's first record, then the log. */
 type Followed = { readonly search: LogCreatedSearch; log: MemberLog | null };
 
@@ -147,6 +172,12 @@ function sourcesOf({ topic, orderTopic, partitions }: Topics, followed: Followed
     read: (records, end) => followed.log?.read(null, records, end),
   };
   return [...events, order];
+}
+
+/** Rejects where nothing can be read. */
+async function tooLate(settings: KafkaSettings): Promise<never> {
+  await delay(FIRST_READ_MS, undefined, { ref: false });
+  throw errors.error('engine.unavailable', `${settings.name} gives nothing to read`, { retryAfterSeconds: 1 });
 }
 
 /** Kafka must still have what comes next. */

@@ -241,7 +241,8 @@ export class MemberLog implements LocalLog {
 
   #tick(): void {
     this.#member.tick();
-    this.#parts.reader.resume();
+    // What ends reading ends it for good: others are to own what this member cannot answer any more.
+    if (this.#parts.reader.fault !== null) void this.#parts.membership.close();
     const { replication } = this.#member;
     const isDue = performance.now() - this.#savedAtMs > SAVE_MS;
     if (isDue && replication.isIdle && replication.place.head > this.#savedHead) void this.#save();

@@ -1,18 +1,32 @@
-import type { Batch, Consumer, Kafka, PartitionAssigner } from 'kafkajs';
+import { randomBytes } from 'node:crypto';
+import type { Batch, Consumer, Kafka } from 'kafkajs';
 import { errors, type StrataError } from '../../errors.ts';
+import { everything } from './everything-assigner.ts';
 import type { ReadRecord } from './replication.ts';
 
 /** How long a broker holds a fetch open when there is nothing new: pauses and seeks wait for it. */
 const FETCH_WAIT_MS = 200;
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 const PARTITION_BYTES_MAX = 2 * 1024 * 1024;
-/** A reader's group has no other member, so that only its own death ends its session. */
-const SESSION_MS = 30_000;
-const HEARTBEAT_MS = 3000;
-const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 1000 };
-const RESTART_MS = 1000;
+/** A reader's group has no other member: its coordinator is asked as seldom as can be, because reading stops while it does not answer. */
+const SESSION_MS = 120_000;
+const HEARTBEAT_MS = 30_000;
+const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 2, restartOnFailure: async () => false };
+/** A consumer that fails, or is not answered for so long, is given up for a new one. */
+const RESTART_MS = 200;
+const SILENT_MS = 5000;
+/** A group is joined in 3 s at least, as brokers are set up by default. */
+const JOIN_MS = 15_000;
+/** How soon it is noticed that a partition has another leader, where the last one just does not answer. */
+const METADATA_MS = 2000;
+const TICK_MS = 100;
 /** A gap is asked for again so often before it is believed to be one. */
 const GAP_TRIES_MAX = 3;
+
+/** A partition may end before what was read of it for so long: a broker that was away tells old ends for a moment. */
+const LOST_MS = 10_000;
+/** Seen less often than this, it is not the same loss. */
+const LOST_SEEN_MS = 5_000;
 
 /** A partition of a topic that is read, in order and without a gap. */
 export type Source = {
@@ -26,8 +40,8 @@ export type Source = {
 
 export type ReaderOptions = {
   readonly kafka: Kafka;
-  /** Of a group that no other reader has. */
-  readonly groupId: string;
+  /** What the names of its groups begin with. */
+  readonly groupPrefix: string;
   readonly sources: readonly Source[];
   readonly report: (message: string) => void;
   /** The monotonic clock, in ms. */
@@ -35,24 +49,30 @@ export type ReaderOptions = {
 };
 
 /**
- * Reads partitions from where their reader is, again and again after every failure. kafkajs reads by groups only; this one has a single
- * member and commits nothing, and whatever it hands over twice or skips is noticed by the offset.
+ * Reads partitions from where their reader is, again and again after every failure. kafkajs reads by groups only: each
+ * consumer has one of its own, so that it waits for no one who is gone, and commits nothing. What it hands over twice or skips is
+ * noticed by the offset.
  */
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #sources: ReadonlyMap<string, Source>;
   readonly #gaps = new Map<Source, number>();
+  /** Since when a partition ends before what was read of it, and when that was last seen. */
+  readonly #lost = new Map<Source, { readonly sinceMs: number; readonly seenMs: number }>();
   readonly #paused = new Set<Source>();
   #consumer: Consumer | null = null;
   #fetchedAtMs: number;
+  /** By when a consumer must have been answered. */
+  #dueMs = Number.POSITIVE_INFINITY;
   #fault: StrataError | null = null;
   /** Rejects with the fault, if one comes. */
   readonly failed: Promise<never>;
   #rejectFailed: (fault: StrataError) => void = () => undefined;
   #restarting: NodeJS.Timeout | null = null;
+  readonly #timer: NodeJS.Timeout;
   #isClosed = false;
 
-  private constructor(options: ReaderOptions) {
+  constructor(options: ReaderOptions) {
     this.#options = options;
     this.#sources = new Map(options.sources.map((source) => [keyOf(source.topic, source.partition), source]));
     this.#fetchedAtMs = options.nowMs();
@@ -61,12 +81,8 @@ export class Reader {
     });
     // Whoever asks hears of it.
     this.failed.catch(() => undefined);
-  }
-
-  static async start(options: ReaderOptions): Promise<Reader> {
-    const reader = new Reader(options);
-    await reader.#start();
-    return reader;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#begin();
   }
 
   /** Why nothing more is read, for good; or `null`. */
@@ -84,22 +100,25 @@ export class Reader {
     for (const source of this.#sources.values()) this.#position(source);
   }
 
-  /** Reads on what was full and is not any more. */
-  resume(): void {
+  /** Reads on what was full and is not any more, and begins again where nothing is answered. */
+  #tick(): void {
+    if (this.#options.nowMs() > this.#dueMs) this.#restart('no broker answers');
     for (const source of this.#paused) if (source.next() !== null) this.#position(source);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearInterval(this.#timer);
     if (this.#restarting !== null) clearTimeout(this.#restarting);
     await this.#consumer?.disconnect().catch(() => undefined);
   }
 
   async #start(): Promise<void> {
-    const { kafka, groupId, nowMs } = this.#options;
+    const { kafka, groupPrefix, nowMs } = this.#options;
     const { AssignerProtocol } = await import('kafkajs');
+    if (this.#isClosed) return;
     const consumer = kafka.consumer({
-      groupId,
+      groupId: `${groupPrefix}${randomBytes(8).toString('hex')}`,
       partitionAssigners: [everything(AssignerProtocol)],
       sessionTimeout: SESSION_MS,
       rebalanceTimeout: SESSION_MS,
@@ -108,43 +127,70 @@ export class Reader {
       maxBytes: FETCH_BYTES_MAX,
       maxBytesPerPartition: PARTITION_BYTES_MAX,
       maxWaitTimeInMs: FETCH_WAIT_MS,
+      metadataMaxAge: METADATA_MS,
       retry: RETRY,
     });
     this.#consumer = consumer;
-    consumer.on(consumer.events.FETCH, () => {
+    this.#dueMs = nowMs() + JOIN_MS;
+    const isCurrent = () => this.#consumer === consumer && !this.#isClosed;
+    const { FETCH, GROUP_JOIN, CRASH } = consumer.events;
+    consumer.on(FETCH, () => {
+      if (!isCurrent()) return;
       this.#fetchedAtMs = nowMs();
+      this.#dueMs = this.#fetchedAtMs + SILENT_MS;
     });
     // A consumer that joined knows no positions any more.
-    consumer.on(consumer.events.GROUP_JOIN, () => this.reposition());
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.#restart(payload.error);
+    consumer.on(GROUP_JOIN, () => {
+      if (isCurrent()) this.reposition();
+    });
+    consumer.on(CRASH, ({ payload }) => {
+      if (isCurrent()) this.#restart(payload.error.message);
     });
     await consumer.connect();
+    // It was given up while it connected.
+    if (!isCurrent()) {
+      await consumer.disconnect();
+      return;
+    }
     const topics = [...new Set(this.#options.sources.map(({ topic }) => topic))];
     await consumer.subscribe({ topics, fromBeginning: true });
     await consumer.run({
       autoCommit: false,
       partitionsConsumedConcurrently: this.#sources.size,
-      eachBatch: ({ batch }) => this.#read(batch),
+      eachBatch: async ({ batch }) => {
+        if (isCurrent()) this.#read(batch);
+      },
     });
   }
 
-  /** Not what kafkajs restarts by itself. */
-  #restart(cause: unknown): void {
+  #restart(why: string): void {
     if (this.#isClosed || this.#restarting !== null) return;
-    this.#options.report(`reading from Kafka begins again: ${cause}`);
+    this.#options.report(`reading from Kafka begins again: ${why}`);
+    const given = this.#consumer;
+    this.#consumer = null;
+    // It may wait for a broker that is gone.
+    void given?.disconnect().catch(() => undefined);
+    this.#dueMs = Number.POSITIVE_INFINITY;
     this.#restarting = setTimeout(() => {
       this.#restarting = null;
-      const consumer = this.#consumer;
-      void consumer?.disconnect().catch(() => undefined);
-      this.#start().catch((error) => this.#restart(error));
+      this.#begin();
     }, RESTART_MS);
   }
 
-  async #read(batch: Batch): Promise<void> {
+  #begin(): void {
+    this.#start().catch((error) => this.#restart(String(error)));
+  }
+
+  #read(batch: Batch): void {
     const source = this.#sources.get(keyOf(batch.topic, batch.partition));
     const next = source?.next() ?? null;
     if (source === undefined || next === null || this.#fault !== null || this.#isClosed) return;
+    const end = Number(batch.highWatermark);
+    if (end < next) {
+      this.#endsBefore(source, next, end);
+      return;
+    }
+    this.#lost.delete(source);
     const records: ReadRecord[] = [];
     for (const { offset, value } of batch.messages) {
       const number = Number(offset);
@@ -159,7 +205,7 @@ export class Reader {
     this.#gaps.delete(source);
     if (records.length === 0) return;
     try {
-      source.read(records, Number(batch.highWatermark));
+      source.read(records, end);
     } catch (error) {
       // What cannot be read now cannot be read later: an operator must see to it.
       this.#fail(error);
@@ -183,6 +229,21 @@ export class Reader {
         `Kafka deleted records that the log needs: ${where} goes on at ${first}, not at ${next}`,
       ),
     );
+  }
+
+  /** What was read is not on Kafka any more: the topic was made again, or its brokers lost what they had acknowledged. */
+  #endsBefore(source: Source, next: number, end: number): void {
+    const nowMs = this.#options.nowMs();
+    const known = this.#lost.get(source);
+    const sinceMs = known !== undefined && nowMs - known.seenMs < LOST_SEEN_MS ? known.sinceMs : nowMs;
+    this.#lost.set(source, { sinceMs, seenMs: nowMs });
+    if (nowMs - sinceMs < LOST_MS) {
+      this.#position(source);
+      return;
+    }
+    const where = `${source.topic}/${source.partition}`;
+    const why = `${where} ends at ${end}, and was read up to ${next}`;
+    this.#fail(errors.error('engine.misconfigured', `Kafka has lost what the log had: ${why}`));
   }
 
   #position(source: Source): void {
@@ -211,27 +272,6 @@ export class Reader {
     this.#options.report(`reading from Kafka ends: ${this.#fault.message}`);
     this.#rejectFailed(this.#fault);
   }
-}
-
-type Protocol = typeof import('kafkajs').AssignerProtocol;
-
-/** Every member reads everything: one that Kafka still believes to be there, after it was killed, takes nothing away. */
-function everything({ MemberMetadata, MemberAssignment }: Protocol): PartitionAssigner {
-  const name = 'StrataEverything';
-  const version = 0;
-  const userData = Buffer.alloc(0);
-  return ({ cluster }) => ({
-    name,
-    version,
-    async assign({ members, topics }) {
-      const assignment = Object.fromEntries(
-        topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)]),
-      );
-      const memberAssignment = MemberAssignment.encode({ version, assignment, userData });
-      return members.map(({ memberId }) => ({ memberId, memberAssignment }));
-    },
-    protocol: ({ topics }) => ({ name, metadata: MemberMetadata.encode({ version, topics, userData }) }),
-  });
 }
 
 function keyOf(topic: string, partition: number): string {

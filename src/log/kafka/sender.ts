@@ -1,8 +1,8 @@
 import type { Kafka, Producer } from 'kafkajs';
 import type { KafkaRecord } from './record.ts';
 
-/** A send that takes longer is given up: what became of it is not known then. */
-const SEND_MS = 5000;
+/** A send that takes longer is given up: what became of it is not known then. A little more than one request may take. */
+const SEND_MS = 3500;
 /** Retries of kafkajs itself, for what passes quickly: a partition that just got another leader. */
 const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 4 };
 

@@ -33,6 +33,8 @@ export function offsetOf(position: string): number {
 /** What an event does that a client asked for, as its step names it; `null` for what follows by itself. */
 export function effectOf({ type, data }: LoggedEvent): string | null {
   switch (type) {
+    case 'AccountOpened':
+      return `open ${data.account}`;
     case 'CreditsDebited':
       return `debit ${data.reference}`;
     case 'CreditsGranted':

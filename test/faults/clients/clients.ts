@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Random } from '../../simulation/random.ts';
 import type { Instance } from '../stage/instance.ts';
+import { Balancer } from './balancer.ts';
 import type { Operation } from './operation.ts';
 import { Sender } from './sender.ts';
+import { Sprouts } from './sprouts.ts';
 import { debit, Steps } from './steps.ts';
 
 const PAUSE_MS_MAX = 40;
@@ -20,12 +22,15 @@ export type ClientsOptions = {
 export class Clients {
   readonly history: Operation[] = [];
   readonly #options: ClientsOptions;
+  readonly #balancer: Balancer;
+  readonly #sprouts = new Sprouts();
   readonly #working: Promise<unknown>;
   #isStopping = false;
   #overAtMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
+    this.#balancer = new Balancer(options.instances);
     const clients = Array.from({ length: options.count }, (_, client) => this.#work(client));
     this.#working = Promise.all(clients);
     // It is awaited at the end: until then a failure waits for that.
@@ -47,10 +52,10 @@ export class Clients {
   async probe(accounts: readonly string[]): Promise<readonly Operation[]> {
     const { count, instances } = this.#options;
     const probes = instances.flatMap((instance, at) => {
-      const sender = this.#sender(count + at, [instance], new Random(at));
+      const sender = this.#sender(count + at, new Balancer([instance]), new Random(at));
       return accounts.map((account) => {
         const name = `probe-${at}-${account}`;
-        return sender.send(debit(name, account, 1, name));
+        return sender.send(debit(name, account, 1, name, account));
       });
     });
     const answered = await Promise.all(probes);
@@ -58,16 +63,16 @@ export class Clients {
     return answered;
   }
 
-  #sender(client: number, instances: readonly Instance[], random: Random): Sender {
+  #sender(client: number, balancer: Balancer, random: Random): Sender {
     const isOver = () => performance.now() > this.#overAtMs;
-    return new Sender({ client, instances, random, secrets: this.#options.secrets, isOver });
+    return new Sender({ client, balancer, random, secrets: this.#options.secrets, isOver });
   }
 
   async #work(client: number): Promise<void> {
-    const { count, seed, instances } = this.#options;
+    const { count, seed } = this.#options;
     const random = new Random(seed + client + 1);
-    const sender = this.#sender(client, instances, random);
-    const steps = new Steps(client, count, random);
+    const sender = this.#sender(client, this.#balancer, random);
+    const steps = new Steps(client, count, this.#sprouts, random);
     while (!this.#isStopping) {
       const now = await steps.next();
       const answered = await Promise.all(now.map((step) => sender.send(step)));

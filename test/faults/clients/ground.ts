@@ -9,7 +9,7 @@ export const ACCOUNTS: readonly string[] = [...LASTING_ACCOUNTS, FLEETING_ACCOUN
 /** With 2^22 places, so that every pixel of a run has a place of its own. */
 export const CANVAS = { board: 'canvas', side: 2048 } as const;
 /** Everybody waits between two pixels. */
-export const SLOW_BOARD = { board: 'slow', side: 2048, cooldownSeconds: 2 } as const;
+export const SLOW_BOARD = { board: 'slow', side: 2048, cooldownSeconds: 4 } as const;
 
 const FIRST_GRANT = 200;
 

@@ -6,6 +6,7 @@ export type OperationKind =
   | 'settle'
   | 'void'
   | 'grant'
+  | 'open'
   | 'pixel'
   | 'slow-pixel'
   | 'upload'

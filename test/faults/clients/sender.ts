@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '../../simulation/random.ts';
 import type { Instance } from '../stage/instance.ts';
 import { ADMIN_KEY } from '../stage/stage.ts';
+import type { Balancer } from './balancer.ts';
 import type { Operation, Outcome, Step } from './operation.ts';
 
 const ANSWER_MS_MAX = 6_000;
@@ -9,7 +10,7 @@ const WAIT_MS = { least: 50, more: 350 } as const;
 
 export type SenderOptions = {
   readonly client: number;
-  readonly instances: readonly Instance[];
+  readonly balancer: Balancer;
   readonly random: Random;
   /** The secrets of accounts' keys. */
   readonly secrets: ReadonlyMap<string, string>;
@@ -32,12 +33,14 @@ export class Sender {
   }
 
   async send(step: Step): Promise<Operation> {
-    const { client, instances, random, isOver } = this.#options;
+    const { client, balancer, random, isOver } = this.#options;
     const invokedMs = performance.now();
     let wasLost = false;
     for (let attempts = 1; ; attempts += 1) {
-      const instance = random.pick(instances);
+      const instance = balancer.pick(random);
       const attempt = await this.#attempt(step, instance);
+      if (isSilence(attempt)) balancer.failed(instance);
+      else balancer.answered(instance);
       const answered = { client, step, instance: instance.name, attempts, invokedMs, answeredMs: performance.now() };
       if (attempt.is === 'accepted' || attempt.is === 'read') return { ...answered, outcome: attempt };
       if (attempt.is !== 'undone') {
@@ -92,6 +95,11 @@ function outcomeOf(step: Step, status: number, headers: Headers, body: unknown):
   const code = String(answer.code);
   // 500 says nothing of what became of it; 504 says that nobody knows.
   return status >= 500 && status !== 503 ? lost(`${status} ${code}`) : { is: 'refused', status, code };
+}
+
+/** Nobody answered, or the connection broke. */
+function isSilence(attempt: Attempt): boolean {
+  return attempt.is === 'undone' || (attempt.is === 'unknown' && !attempt.why.startsWith('5'));
 }
 
 function lost(why: string): Outcome {

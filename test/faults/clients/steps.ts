@@ -4,11 +4,15 @@ import { fresh, keyHash } from '#handling/idempotency.ts';
 import type { Random } from '../../simulation/random.ts';
 import { ACCOUNTS, CANVAS, FLEETING_ACCOUNT, SLOW_BOARD } from './ground.ts';
 import type { Operation, OperationKind, Step } from './operation.ts';
+import type { Sprouts } from './sprouts.ts';
+
+type Begun = Exclude<OperationKind, 'settle' | 'void' | 'open'> | 'sprout';
 
 /** How often each kind comes, in a hundred; a hold is followed by its end. */
-const SHARES: readonly (readonly [Exclude<OperationKind, 'settle' | 'void'>, number])[] = [
-  ['debit', 34],
-  ['hold', 14],
+const SHARES: readonly (readonly [Begun, number])[] = [
+  ['debit', 24],
+  ['sprout', 12],
+  ['hold', 12],
   ['grant', 7],
   ['pixel', 22],
   ['slow-pixel', 8],
@@ -29,11 +33,14 @@ export class Steps {
   #count = 0;
   readonly #next: Step[] = [];
   readonly #photos: string[] = [];
+  readonly #sprouts: Sprouts;
   #lastPosition = '';
 
-  constructor(client: number, clients: number, random: Random) {
+  /** `clients` is how many there are; `sprouts` are those of all of them. */
+  constructor(client: number, clients: number, sprouts: Sprouts, random: Random) {
     this.#client = client;
     this.#clients = clients;
+    this.#sprouts = sprouts;
     this.#random = random;
   }
 
@@ -45,14 +52,16 @@ export class Steps {
     return [await this.#step(this.#kind())];
   }
 
-  learn({ step, outcome }: Operation): void {
+  learn(operation: Operation): void {
+    const { step, outcome } = operation;
+    this.#sprouts.learn(operation, this.#random);
     if (outcome.is !== 'accepted') return;
     this.#lastPosition = outcome.position;
     if (step.kind === 'upload') this.#photos.push(outcome.stream.slice('photo-'.length));
     if (step.kind === 'hold') this.#next.push(...this.#ends(step));
   }
 
-  #kind(): (typeof SHARES)[number][0] {
+  #kind(): Begun {
     let left = this.#random.below(SHARES.reduce((sum, [, share]) => sum + share, 0));
     for (const [kind, share] of SHARES) {
       left -= share;
@@ -61,17 +70,22 @@ export class Steps {
     return 'debit';
   }
 
-  async #step(kind: (typeof SHARES)[number][0]): Promise<Step> {
+  async #step(kind: Begun): Promise<Step> {
     const name = `${this.#client}-${this.#count}`;
     const account = this.#random.pick(ACCOUNTS);
     const key = this.#random.chance(KEYED_CHANCE) ? `key-${name}` : null;
     switch (kind) {
       case 'debit':
-        return debit(name, account, 1 + this.#random.below(20), key);
+        return debit(name, account, 1 + this.#random.below(20), key, account);
       case 'hold':
         return this.#hold(name, account, key);
-      case 'grant':
-        return this.#grant(name, account);
+      case 'grant': {
+        const expiresInMs =
+          account === FLEETING_ACCOUNT ? FLEETING_MS.least + this.#random.below(FLEETING_MS.more) : null;
+        return grant(name, account, 30 + this.#random.below(40), expiresInMs);
+      }
+      case 'sprout':
+        return this.#sprouts.next(name, this.#random);
       case 'pixel':
         return this.#pixel(kind, null, key);
       case 'slow-pixel':
@@ -128,23 +142,6 @@ export class Steps {
     return [this.#random.chance(0.7) ? settle : release];
   }
 
-  /** Always with a key, which its id follows from: nothing else in its event tells one from another. */
-  #grant(name: string, account: string): Step {
-    const expiresInMs = FLEETING_MS.least + this.#random.below(FLEETING_MS.more);
-    const expiresAt = account === FLEETING_ACCOUNT ? new Date(Date.now() + expiresInMs).toISOString() : null;
-    const key = `grant-${name}`;
-    const made = fresh({ key: keyHash('admin', key), body: '' }, () => '');
-    return {
-      kind: 'grant',
-      effect: `grant ${made.id('grant')}`,
-      method: 'POST',
-      path: `/v1/accounts/${account}/grants`,
-      body: { amount: 30 + this.#random.below(40), expiresAt },
-      as: null,
-      key,
-    };
-  }
-
   /** No two pixels of a run have the same place. */
   #pixel(kind: 'pixel' | 'slow-pixel', as: string | null, key: string | null): Step {
     const { board, side } = kind === 'pixel' ? CANVAS : SLOW_BOARD;
@@ -169,16 +166,33 @@ export class Steps {
   }
 }
 
-export function debit(name: string, account: string, amount: number, key: string | null): Step {
+/** With the key of the account `as`, or the admin's. */
+export function debit(name: string, account: string, amount: number, key: string | null, as: string | null): Step {
   return {
     kind: 'debit',
     effect: `debit ${name}`,
     method: 'POST',
     path: `/v1/accounts/${account}/debits`,
     body: { amount, operation: 'pin', reference: name },
-    as: account,
+    as,
     key,
     takes: { account, amount },
+  };
+}
+
+/** Always with a key, which its id follows from: nothing else in its event tells one from another. */
+export function grant(name: string, account: string, amount: number, expiresInMs: number | null): Step {
+  const expiresAt = expiresInMs === null ? null : new Date(Date.now() + expiresInMs).toISOString();
+  const key = `grant-${name}`;
+  const made = fresh({ key: keyHash('admin', key), body: '' }, () => '');
+  return {
+    kind: 'grant',
+    effect: `grant ${made.id('grant')}`,
+    method: 'POST',
+    path: `/v1/accounts/${account}/grants`,
+    body: { amount, expiresAt },
+    as: null,
+    key,
   };
 }
 

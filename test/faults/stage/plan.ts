@@ -14,7 +14,7 @@ export type PlanOptions = {
   /** Names of `FAULTS`; all of them come before one comes again. */
   readonly faults: readonly string[];
   readonly random: Random;
-  /** On the clock of `performance.now()`; what has struck by then is healed first. */
+  /** On the clock of `performance.now()`; ends later where a fault has not struck yet. */
   readonly untilMs: number;
   readonly tell: (line: string) => void;
 };
@@ -41,7 +41,8 @@ export async function strikeFaults({ stage, faults, random, untilMs, tell }: Pla
   for (;;) {
     await delay(CALM_MS.least + random.below(CALM_MS.more));
     const first = draw(null);
-    if (first === null || performance.now() >= untilMs) return past;
+    const isOver = performance.now() >= untilMs && faults.every((name) => past.some((each) => each.name === name));
+    if (first === null || isOver) return past;
     const second = random.chance(SECOND_FAULT_CHANCE) ? draw(FAULTS[first]!) : null;
     await Promise.all([first, ...(second === null ? [] : [second])].map(strike));
   }
