@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['{src,commands,projections,test}/**/*.test.ts'],
     // Integration tests start servers, kill processes and wait for disks: slow machines need room, hung tests an end.
     testTimeout: 30_000,
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 30_000,
     pool: 'forks',
     maxWorkers: 2,

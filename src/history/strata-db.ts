@@ -12,7 +12,7 @@ import type { Item, Showing } from './items/items.ts';
 import type { QueryPaths } from './items/query-paths.ts';
 import { isBelow, type Shown } from './items/shown.ts';
 import type { OverlayDb } from './overlay/db.ts';
-import type { QueryContext, Reader, Reading } from './routes.ts';
+import { isRendering, type QueryContext, type Reader, type Reading, type Rendering } from './routes.ts';
 import { sinceDb } from './since-db.ts';
 
 /** A position's token, an RFC 3339 time or a `Date`, a ref like `refs/launch`, or a duration back like `-PT10M`. */
@@ -123,8 +123,9 @@ export class StrataDb {
   }
 
   /** What any GET of a projection answers, `asOf` aside: an object, or bytes. @throws request.unknown-route */
-  async read(path: string, query: Filters = {}): Promise<Reading['body']> {
-    return (await this.#read(path, query)).body;
+  async read(path: string, query: Filters = {}): Promise<Exclude<Reading['body'], Rendering>> {
+    const { body } = await this.#read(path, query);
+    return isRendering(body) ? body() : body;
   }
 
   /** The projections' own state; the position is found on the first call. */

@@ -86,8 +86,12 @@ async function checkReadiness(stage: Stage): Promise<Check> {
   const findings = new Findings();
   const startMs = performance.now();
   for (const told of await stage.unready(READY_AGAIN_MS_MAX)) findings.add(told);
+  for (const late of stage.instances.flatMap(({ lateStops }) => lateStops)) findings.add(late);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-  return findings.check('all instances are ready again by themselves', `${seconds} s after the last fault`);
+  return findings.check(
+    'all instances end when told to, and are ready again by themselves',
+    `${seconds} s after the last fault`,
+  );
 }
 
 function countsOf(history: readonly Operation[]): { readonly [name: string]: number } {

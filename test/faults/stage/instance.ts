@@ -5,6 +5,8 @@ import { ServerProcess } from '../../components/server-process.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const START_AGAIN_MS = 1000;
+/** How long orchestrators wait, before they kill. */
+const STOP_MS_MAX = 30_000;
 
 export type InstanceOptions = {
   readonly name: string;
@@ -24,6 +26,8 @@ export class Instance {
   /** As the commands that read its data folder take it. */
   readonly env: { readonly [name: string]: string };
   readonly ownEnds: OwnEnd[] = [];
+  /** What was to be said of a stop that took too long. */
+  readonly lateStops: string[] = [];
   readonly #dir: string;
   #process: ServerProcess | null = null;
   #isWanted = false;
@@ -103,11 +107,16 @@ export class Instance {
     await this.#process?.kill();
   }
 
-  /** SIGTERM; resolves when it has ended. */
+  /** SIGTERM; kill -9 where that does not end it in time. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#isWanted = false;
-    this.#process?.terminate();
-    await this.#process?.exited;
+    const stopping = this.#process;
+    if (stopping === null) return;
+    stopping.terminate();
+    const isLate = await Promise.race([stopping.exited.then(() => false), delay(STOP_MS_MAX, true, { ref: false })]);
+    if (!isLate) return;
+    this.lateStops.push(`${this.name} has not ended ${STOP_MS_MAX} ms after SIGTERM: ${stopping.output.slice(-2000)}`);
+    await stopping.kill();
   }
 
   /** SIGSTOP. */
