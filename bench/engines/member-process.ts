@@ -10,7 +10,7 @@ export class MemberProcess {
 
   constructor(url: string, partitions: number, { inFlight, seconds }: Load) {
     const program = new URL('./member.ts', import.meta.url).pathname;
-    const args = ['--disable-warning=ExperimentalWarning', program, url, partitions, inFlight, seconds].map(String);
+    const args = [...process.execArgv, program, url, partitions, inFlight, seconds].map(String);
     this.#child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
     this.ended = new Promise((resolve) => this.#child.once('exit', resolve));

@@ -26,7 +26,7 @@ type Given = {
 export function readOptions(args: readonly string[]): Read {
   const program = new Command('node test/faults/run.ts')
     .description(
-      'Kills and freezes instances of Strata and the engines under them, while clients debit, hold, place pixels and\n' +
+      'Kills and freezes instances of Strata and the engines under them, while clients debit, hold, place pixels and ' +
         'upload; heals all of it, and holds every answer against the log. Ends with 1 where something does not hold.',
     )
     .addHelpText('after', `\nFaults:\n${Object.entries(FAULTS).map(described).join('\n')}`)
@@ -41,7 +41,10 @@ export function readOptions(args: readonly string[]): Read {
     .option('--clients <number>', 'at work at once', whole, 20)
     .option('--instances <number>', 'of Strata', whole, 2)
     .option('--partitions <number>', 'of the topic', whole, 4)
-    .option('--keep <folder>', 'keep answers, log and what instances print here (default: only of a failed run)')
+    .option(
+      '--keep <folder>',
+      'keep answers, log and what instances print here (default: a new folder, where something is wrong)',
+    )
     .option('--json', 'print the report as JSON');
   const given = program.parse([...args], { from: 'user' }).opts<Given>();
   const isEmbedded = given.engines === 'embedded';

@@ -7,20 +7,28 @@ import { describeReport } from './report.ts';
 
 // `node test/faults/run.ts --help` tells what this is.
 
-const { json, keep, ...options } = readOptions(process.argv.slice(2));
+/** A longer run is several, one after the other, each checked: what is remembered of one has an end. */
+const ROUND_MINUTES_MAX = 10;
+
+const { json, keep, minutes, seed, ...options } = readOptions(process.argv.slice(2));
 const startMs = performance.now();
-const tell = (line: string) => {
+const rounds = Math.ceil(minutes / ROUND_MINUTES_MAX);
+for (let round = 0; round < rounds && process.exitCode === undefined; round += 1) {
+  if (rounds > 1) tell(`round ${round + 1} of ${rounds}`);
+  const { report, traces } = await runFaults({ ...options, minutes: minutes / rounds, seed: seed + round, tell });
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : describeReport(report));
+  if (!report.ok || keep !== null) tell(`kept in ${keepTraces(traces)}: answers, log, what the instances printed`);
+  if (!report.ok) process.exitCode = 1;
+}
+
+function tell(line: string): void {
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1).padStart(7);
   process.stderr.write(`${seconds} s  ${line}\n`);
-};
-const { report, traces } = await runFaults({ ...options, tell });
-process.stdout.write(json ? `${JSON.stringify(report)}\n` : describeReport(report));
-if (!report.ok || keep !== null) tell(`kept in ${keepTraces(keep, traces)}: answers, log, what the instances printed`);
-process.exitCode = report.ok ? 0 : 1;
+}
 
-function keepTraces(folder: string | null, { history, log, outputs }: Traces): string {
-  if (folder !== null) mkdirSync(folder, { recursive: true });
-  const kept = folder ?? mkdtempSync(join(tmpdir(), 'strata-faults-'));
+function keepTraces({ history, log, outputs }: Traces): string {
+  if (keep !== null) mkdirSync(keep, { recursive: true });
+  const kept = keep ?? mkdtempSync(join(tmpdir(), 'strata-faults-'));
   const lines = (items: readonly unknown[]) => items.map((item) => `${JSON.stringify(item)}\n`).join('');
   writeFileSync(join(kept, 'answers.ndjson'), lines(history));
   writeFileSync(join(kept, 'log.ndjson'), lines(log));
