@@ -13,6 +13,8 @@ import { Random } from './random.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 
 const SEEDS = 150;
+/** One that found an end mark which the disk did not have, under a segment that rests on it. */
+const FOUND = [1365767135];
 /** `STRATA_SIMULATION_SEED=<seed>` runs that seed alone. */
 const ONLY_SEED = process.env.STRATA_SIMULATION_SEED;
 /** The simulated disk keeps its own accounts of what is synced: the machine's need not be waited for. */
@@ -27,7 +29,7 @@ for (const durability of ['fsync', 'os'] as const) {
   }, async () => {
     const seeds = Random.fresh();
     for (let run = 0; run < (ONLY_SEED === undefined ? SEEDS : 1); run += 1) {
-      const seed = ONLY_SEED === undefined ? seeds.below(2 ** 32) : Number(ONLY_SEED);
+      const seed = ONLY_SEED === undefined ? (FOUND[run] ?? seeds.below(2 ** 32)) : Number(ONLY_SEED);
       await simulate(new Random(seed), durability).catch((cause) => {
         throw new Error(`durability ${durability}, seed ${seed}: ${cause}`, { cause });
       });

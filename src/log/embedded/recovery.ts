@@ -68,12 +68,14 @@ export async function recoverLastSegment(
   const walk = new GroupWalk(path, segments.seed, SEGMENT_HEADER_BYTES, segment.first);
   let synced = segment.first - 1;
   let endsWithMark = false;
+  let lastGroup = SEGMENT_HEADER_BYTES;
   let outcome = walk.next();
   for (; outcome === 'group'; outcome = walk.next()) {
     const { header, position } = walk;
     map.add(header.first, header.count, position, GROUP_HEADER_BYTES + header.bodyLength, header.recordedAt);
     synced = Math.max(synced, header.synced);
     endsWithMark = header.isEndMark;
+    lastGroup = position;
   }
   segment.map = map;
   const head = map.nextOffset - 1;
@@ -86,10 +88,12 @@ export async function recoverLastSegment(
     await cutTail(segment, map.end, head, walk.damage, recovery);
     endsWithMark = false;
   }
-  if (synced < head) {
+  // What says that an end mark is on the disk itself comes after it, and what is written next rests on it.
+  if (synced < head || endsWithMark) {
+    const from = synced < head ? map.entry(map.entryOf(synced + 1)).position : lastGroup;
     const file = await recovery.disk.open(path, false);
     try {
-      await writeAgain(path, file, map.entry(map.entryOf(synced + 1)).position, map.end);
+      await writeAgain(path, file, from, map.end);
     } finally {
       await file.close();
     }
