@@ -150,9 +150,15 @@ async function instancesOf(brokers: string, instances: number, partitions: numbe
   const url = `${brokers}/scaled-${instances}-${partitions}-${process.pid}?partitions=${partitions}`;
   const members: MemberProcess[] = [];
   for (let at = 0; at < instances; at += 1) members.push(new MemberProcess(url, partitions / instances, load));
-  await Promise.all(members.map((member) => member.line('ready')));
-  for (const member of members) member.begin();
-  const all = await Promise.all(members.map(async (member) => JSON.parse(await member.line('{')) as Measured));
+  let all: Measured[];
+  try {
+    await Promise.all(members.map((member) => member.line('ready')));
+    for (const member of members) member.begin();
+    all = await Promise.all(members.map(async (member) => JSON.parse(await member.line('{')) as Measured));
+  } catch (error) {
+    for (const member of members) member.end();
+    throw error;
+  }
   await Promise.all(members.map((member) => member.ended));
   return {
     perSecond: all.reduce((sum, { perSecond }) => sum + perSecond, 0),

@@ -24,6 +24,10 @@ export class MemberProcess {
     throw new Error('an instance ended early');
   }
 
+  end(): void {
+    this.#child.kill();
+  }
+
   begin(): void {
     this.#child.stdin!.write('\n');
   }

@@ -56,8 +56,12 @@ export class Placements {
   /** Makes the board, where it is this member's to make; else waits until it is there. */
   async createBoard(): Promise<void> {
     const stream = `board-${BOARD.board}`;
-    if (this.#log.ownerOf(this.#log.partitionOf(stream)) === 'here') await this.#send('CreateBoard', BOARD);
-    while (this.#log.lastRevision(stream) === -1) await new Promise((resolve) => setTimeout(resolve, 20));
+    const isOwn = () => this.#log.ownerOf(this.#log.partitionOf(stream)) === 'here';
+    while (this.#log.lastRevision(stream) === -1) {
+      // Its partition may move from one instance to the other, and both may have begun to make it.
+      if (isOwn()) await this.#send('CreateBoard', BOARD).catch(() => undefined);
+      else await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** How many partitions this member owns, of those that tiles lie in. */
