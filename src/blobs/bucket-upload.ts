@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
-import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { Bucket } from './bucket.ts';
 import { bucketError, isPreconditionFailed, statusOf } from './bucket-errors.ts';
@@ -35,8 +35,17 @@ export async function putFile(
     return true;
   } catch (error) {
     if (isPreconditionFailed(error)) return false;
+    // A server that has it may close the connection while the bytes are still being sent, before its answer is read.
+    if (ifNone && statusOf(error) === null && (await isThere(bucket, key))) return false;
     throw bucketError(error, bucket.place.bucket);
   }
+}
+
+async function isThere(bucket: Bucket, key: string): Promise<boolean> {
+  return bucket.client.send(new HeadObjectCommand(bucket.object(key))).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

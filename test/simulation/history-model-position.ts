@@ -31,7 +31,11 @@ export class ModelPosition {
   }
 
   /** What is read of the path, page after page. */
-  async pages(path: string, query: Query = {}, read = this.read.bind(this)): Promise<unknown> {
+  async pages(
+    path: string,
+    query: Query = {},
+    read = this.read.bind(this),
+  ): Promise<{ readonly code: string | null; readonly items: readonly unknown[] }> {
     const items: unknown[] = [];
     for (let next: string | null | undefined; next !== null; ) {
       const limit = String(this.random.pick([1, 2, 3, 7, 1_000]));
