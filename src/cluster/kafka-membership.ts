@@ -49,6 +49,8 @@ class KafkaMembership implements Membership {
   /** What was last assigned, also while the group is joined again: still held, as long as the lease. */
   #held: ReadonlySet<number> = new Set();
   #leaseUntilMs = 0;
+  /** True while the group is being formed anew. */
+  #isRejoining = false;
   #isReady = false;
   #wasReadyAtJoin = false;
   #listener: () => void = () => {};
@@ -78,7 +80,8 @@ class KafkaMembership implements Membership {
   }
 
   leaseUntilMs(): number {
-    return this.#leaseUntilMs;
+    // From when it asks to join again, others may be given what it has.
+    return this.#isRejoining ? Number.NEGATIVE_INFINITY : this.#leaseUntilMs;
   }
 
   setReady(isReady: boolean): void {
@@ -156,7 +159,7 @@ class KafkaMembership implements Membership {
   }
 
   #follow(consumer: Consumer): void {
-    const { GROUP_JOIN, HEARTBEAT, REQUEST, CRASH } = consumer.events;
+    const { GROUP_JOIN, REBALANCING, HEARTBEAT, REQUEST, CRASH } = consumer.events;
     const topic = this.#topic;
     /** When the last request of each kind was sent. */
     const sentAtMs = new Map<string, number>();
@@ -171,12 +174,16 @@ class KafkaMembership implements Membership {
       sentAtMs.set(payload.apiName, performance.now() - durationMs);
     });
     consumer.on(HEARTBEAT, () => extend('Heartbeat'));
+    consumer.on(REBALANCING, () => {
+      this.#isRejoining = this.#current === consumer;
+    });
     consumer.on(GROUP_JOIN, ({ payload }) => {
       if (this.#current !== consumer || this.#isClosed) return;
       const partitions = payload.memberAssignment[topic] ?? [];
       consumer.pause([{ topic, partitions }]);
       for (const partition of partitions) consumer.seek({ topic, partition, offset: '0' });
       extend('SyncGroup');
+      this.#isRejoining = false;
       this.#held = new Set(partitions);
       this.#assign(this.#held);
     });
