@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openKafkaMembership } from '#cluster/kafka-membership.ts';
@@ -56,6 +57,21 @@ describe.skipIf(!hasKafka())('membership by a consumer group (skipped without Ka
   }
 
   const own = (member: Membership) => [...member.assigned()].toSorted((a, b) => a - b);
+
+  test('a member that joins again has no lease on what may be given to another', async () => {
+    const first = await open();
+    await expect.poll(() => own(first), PATIENT).toEqual([0, 1, 2, 3]);
+    expect(first.leaseUntilMs()).toBeGreaterThan(performance.now());
+    const second = await open();
+    let hasGivenUp = false;
+    while (own(first).length === PARTITIONS) {
+      hasGivenUp ||= first.leaseUntilMs() < performance.now();
+      await setImmediate();
+    }
+    expect(hasGivenUp).toBe(true);
+    await expect.poll(() => own(second), PATIENT).toEqual([2, 3]);
+    for (const member of [first, second]) expect(member.leaseUntilMs()).toBeGreaterThan(performance.now());
+  });
 
   test('one member has all, until another comes, and again when that leaves', async () => {
     const first = await open();
